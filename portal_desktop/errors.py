@@ -42,7 +42,7 @@ class ErrorKind(StrEnum):
     PARSE = "parse"
     UNKNOWN = "unknown"
     STORAGE = "storage"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - the name of a kind
     NOT_FOUND = "not_found"
 
 
