@@ -1,0 +1,1 @@
+"""The desktop face: windows, pages and what they share."""

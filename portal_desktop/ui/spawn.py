@@ -1,0 +1,62 @@
+"""The only way from a Qt slot into a coroutine: the task is kept alive, and an error in it is always shown."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
+
+from portal_desktop.errors import PortalError
+
+ShowError: TypeAlias = Callable[[PortalError], None]
+
+_log = logging.getLogger("portal.ui")
+
+
+class Spawn:
+    """Starts coroutines and holds them until they end.
+
+    A `PortalError` reaches `show` as it is; anything else goes to the log and reaches `show` as the catalogue's "bug".
+    """
+
+    def __init__(self, show: ShowError) -> None:
+        self._show = show
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def showing(self, show: ShowError) -> Spawn:
+        """Return one whose errors appear elsewhere and which ends together with this one."""
+        child = Spawn(show)
+        child._running = self._running
+        return child
+
+    def start(self, coroutine: Coroutine[Any, Any, object], name: str = "") -> asyncio.Task[None]:
+        """Run it on the loop; its result is dropped, its error shown."""
+        task = asyncio.get_running_loop().create_task(self._guard(coroutine), name=name or "a slot's coroutine")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    @property
+    def running(self) -> int:
+        """How many coroutines have not ended."""
+        return len(self._running)
+
+    async def close(self) -> None:
+        """Cancel whatever still runs and wait for it."""
+        tasks = [task for task in self._running if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _guard(self, coroutine: Coroutine[Any, Any, object]) -> None:
+        try:
+            await coroutine
+        except PortalError as error:
+            _log.info("shown to the user: %s", error)
+            self._show(error)
+        except Exception as error:  # noqa: BLE001 - the edge between slots and coroutines: nothing may vanish
+            _log.exception("a slot's coroutine failed")
+            bug = PortalError("bug", technical=f"{type(error).__name__}: {error}")
+            bug.__cause__ = error
+            self._show(bug)
