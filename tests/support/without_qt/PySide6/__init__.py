@@ -1,0 +1,1 @@
+raise ImportError("Qt is absent in this leg")
