@@ -10,6 +10,13 @@ import platformdirs
 APP = "portal-desktop"
 
 
+def resources() -> Path:
+    """Return the folder of the files that ship with the program: inside the package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "resources"
+    return installed if installed.is_dir() else package.parent / "resources"
+
+
 @dataclass(frozen=True, slots=True)
 class Paths:
     """The folders of one home; nothing is created until `create` is called."""
