@@ -58,7 +58,7 @@ def _refuse_the_world(event: str, args: tuple[Any, ...]) -> None:
     if host in LOOPBACK_NAMES:
         return
     try:
-        local = ipaddress.ip_address(host.split("%")[0]).is_loopback
+        local = ipaddress.ip_address(host.split("%", maxsplit=1)[0]).is_loopback
     except ValueError:
         local = False
     if not local:
