@@ -9,14 +9,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QMessageBox, QWidget
 
 
-def plain_label(text: str = "", *, kind: str = "", wrap: bool = False) -> QLabel:
-    """Return a label that never reads its text as markup; `kind` is the look the stylesheet gives it."""
+def plain_label(text: str = "", *, role: str = "", wrap: bool = False) -> QLabel:
+    """Return a label that never reads its text as markup; `role` is the look the stylesheet gives it."""
     label = QLabel()
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setText(text)
     label.setWordWrap(wrap)
-    if kind:
-        label.setProperty("kind", kind)
+    if role:
+        label.setProperty("role", role)
     return label
 
 

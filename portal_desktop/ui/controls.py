@@ -1,0 +1,354 @@
+"""The small parts every page is built from. Each interactive one is born with a name, a tooltip and its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPainterPath, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from portal_desktop.ui.dialogs import plain_label
+from portal_desktop.ui.i18n import tr
+from portal_desktop.ui.look import Look
+from portal_desktop.ui.shortcuts import with_keys
+
+TOAST_MS = 10_000
+
+
+def named(widget: QWidget, name: str, command: str = "") -> None:
+    """Give a control its accessible name and a tooltip that ends with the command's keys."""
+    widget.setAccessibleName(name)
+    widget.setToolTip(with_keys(name, command) if command else name)
+
+
+def tint(button: QAbstractButton, look: Look, icon: str, color: str = "muted") -> None:
+    """Give a button an icon that follows the theme."""
+
+    def draw() -> None:
+        button.setIcon(look.icon(icon, color))
+        side = look.theme.px(18)
+        button.setIconSize(QSize(side, side))
+
+    draw()
+    look.changed.connect(draw)
+    button.destroyed.connect(lambda: look.changed.disconnect(draw))
+
+
+def push_button(
+    text: str, run: Callable[[], object], *, name: str = "", command: str = "", kind: str = ""
+) -> QPushButton:
+    """Return a button with words on it; `kind` is its look in the style sheet."""
+    button = QPushButton(text)
+    if kind:
+        button.setProperty("kind", kind)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    named(button, name or text, command)
+    button.clicked.connect(lambda _checked=False: run())
+    return button
+
+
+def icon_button(
+    look: Look,
+    icon: str,
+    name: str,
+    run: Callable[[], object] | None = None,
+    *,
+    command: str = "",
+    kind: str = "",
+    color: str = "muted",
+) -> QToolButton:
+    """Return a button with an icon on it."""
+    button = QToolButton()
+    if kind:
+        button.setProperty("kind", kind)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    named(button, name, command)
+    tint(button, look, icon, color)
+    if run is not None:
+        button.clicked.connect(lambda _checked=False: run())
+    return button
+
+
+class PillButton(QPushButton):
+    """A quiet outlined control: an icon, a word, and a chevron when it opens something."""
+
+    def __init__(
+        self, look: Look, text: str, name: str, *, icon: str = "", opens: bool = False, command: str = ""
+    ) -> None:
+        super().__init__(text)
+        self._look = look
+        self._opens = opens
+        self.setProperty("kind", "chip")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        named(self, name, command)
+        if icon:
+            tint(self, look, icon)
+
+    def sizeHint(self) -> QSize:
+        """Return the size of the words, with room for the chevron."""
+        hint = super().sizeHint()
+        return QSize(hint.width() + (self._look.theme.px(16) if self._opens else 0), hint.height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Return a width that always leaves the first letters."""
+        return QSize(min(self.sizeHint().width(), self._look.theme.px(64)), self.sizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the button, then the chevron at its end."""
+        super().paintEvent(event)
+        if not self._opens:
+            return
+        painter = QPainter(self)
+        side = self._look.theme.px(14)
+        pixmap = self._look.theme.pixmap("chevron-down", "muted", 14, self.devicePixelRatioF())
+        left = self._look.theme.px(8)
+        x = left if self.layoutDirection() is Qt.LayoutDirection.RightToLeft else self.width() - side - left
+        painter.drawPixmap(x, (self.height() - side) // 2, pixmap)
+
+
+class FloatCard(QFrame):
+    """A rounded surface with the one soft shadow. The shadow lies inside the widget's own margins."""
+
+    def __init__(self, look: Look, radius: str = "composer", shadow: int = 8) -> None:
+        super().__init__()
+        self._look = look
+        self._radius = radius
+        self._shadow = shadow
+        self.lit = False
+        look.changed.connect(self.update)
+        self.setContentsMargins(shadow, shadow // 2, shadow, shadow)
+
+    def light(self, *, on: bool) -> None:
+        """Show the focus ring, or take it away."""
+        self.lit = on
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw shadow, surface and border."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        body = QRectF(self.contentsRect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        radius = self._look.theme.radius(self._radius)
+        paint_shadow(painter, body, radius, self._look.color("shadow"), self._shadow)
+        painter.setBrush(self._look.color("surface"))
+        painter.setPen(self._look.color("accent" if self.lit else "line"))
+        painter.drawRoundedRect(body, radius, radius)
+
+
+def paint_shadow(painter: QPainter, body: QRectF, radius: float, color: QColor, reach: int) -> None:
+    """Paint a soft shadow around a rounded rectangle, a little below it."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    shade = QColor(color)
+    shade.setAlphaF(color.alphaF() / max(1, reach) * 1.6)
+    painter.setBrush(shade)
+    for step in range(reach, 0, -1):
+        grown = body.adjusted(-step, -step / 2, step, step).intersected(body.adjusted(-reach, -reach / 2, reach, reach))
+        painter.drawRoundedRect(grown, radius + step, radius + step)
+
+
+class SearchField(QLineEdit):
+    """A line with a lens and its keys; Esc empties it first and gives the focus back second."""
+
+    left = Signal()
+    down = Signal()
+
+    def __init__(self, look: Look, placeholder: str, name: str, command: str = "") -> None:
+        super().__init__()
+        self._look = look
+        self.setPlaceholderText(placeholder)
+        named(self, name, command)
+        lens = self.addAction(look.icon("search", "muted"), QLineEdit.ActionPosition.LeadingPosition)
+        look.changed.connect(lambda: lens.setIcon(look.icon("search", "muted")))
+        self._keys = plain_label("")
+        self._keys.setParent(self)
+        self._keys.setProperty("chip", "key")
+        self._keys.setVisible(False)
+        self.textChanged.connect(lambda _text: self._place_keys())
+
+    def show_keys(self, text: str) -> None:
+        """Show the keys that lead here at the end of the empty line."""
+        self._keys.setText(text)
+        self._place_keys()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the keys at the end."""
+        super().resizeEvent(event)
+        self._place_keys()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc clears or leaves; down goes to the list."""
+        if event.key() == Qt.Key.Key_Escape:
+            if self.text():
+                self.clear()
+            else:
+                self.left.emit()
+        elif event.key() == Qt.Key.Key_Down:
+            self.down.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def _place_keys(self) -> None:
+        self._keys.setVisible(bool(self._keys.text()) and not self.text())
+        self._keys.adjustSize()
+        x = self.width() - self._keys.width() - self._look.theme.px(10)
+        self._keys.move(x, (self.height() - self._keys.height()) // 2)
+
+
+class Toast(FloatCard):
+    """One sentence that floats over a page for ten seconds, with at most one thing to do about it."""
+
+    def __init__(self, look: Look, parent: QWidget) -> None:
+        super().__init__(look, "card", 8)
+        self._page = parent
+        self.setParent(parent)
+        self.setAccessibleName(tr("Notice"))
+        self._text = plain_label()
+        self._action = push_button("", self._act, name=tr("Undo"), kind="link")
+        self._run: Callable[[], object] | None = None
+        close = icon_button(look, "x", tr("Dismiss"), self.hide)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 6, 6, 6)
+        row.setSpacing(8)
+        row.addWidget(self._text, 1)
+        row.addWidget(self._action)
+        row.addWidget(close)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(TOAST_MS)
+        self._timer.timeout.connect(self.hide)
+        parent.installEventFilter(self)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        return self._text.text()
+
+    def say(self, text: str, action: str = "", run: Callable[[], object] | None = None) -> None:
+        """Show a sentence; the action's button runs once."""
+        self._text.setText(text)
+        self._run = run
+        self._action.setVisible(run is not None)
+        self._action.setText(action)
+        self._action.setAccessibleName(f"{action}: {text}" if action else text)
+        self._place()
+        self.show()
+        self.raise_()
+        self._timer.start()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Stay in place when the page changes its size."""
+        if event.type() == QEvent.Type.Resize:
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def _place(self) -> None:
+        page = self._page
+        widest = page.width() - 32
+        self.setMaximumWidth(max(120, widest))
+        self.adjustSize()
+        self.move(max(0, (page.width() - self.width()) // 2), max(0, page.height() - self.height() - 24))
+
+    def _act(self) -> None:
+        run, self._run = self._run, None
+        self.hide()
+        if run is not None:
+            run()
+
+
+class EmptyState(QWidget):
+    """What an empty view says: an icon, what it is for, and what to do next."""
+
+    def __init__(self, look: Look, icon: str, title: str, text: str, buttons: Sequence[QPushButton] = ()) -> None:
+        super().__init__()
+        self._picture = QLabel()
+        self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.title = plain_label(title, role="page_title")
+        self.text = plain_label(text, role="muted", wrap=True)
+        column = QVBoxLayout(self)
+        column.setSpacing(8)
+        column.addStretch(2)
+        for label in (self._picture, self.title, self.text):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            column.addWidget(label)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        for button in buttons:
+            row.addWidget(button)
+        row.addStretch(1)
+        column.addSpacing(8)
+        column.addLayout(row)
+        column.addStretch(3)
+        self._icon = icon
+        self._look = look
+        look.changed.connect(self._draw)
+        self._draw()
+
+    def show_icon(self, icon: str) -> None:
+        """Change the picture."""
+        self._icon = icon
+        self._draw()
+
+    def _draw(self) -> None:
+        self._picture.setPixmap(self._look.theme.pixmap(self._icon, "faint", 34, self.devicePixelRatioF()))
+
+
+class Dot(QWidget):
+    """A small round mark whose colour tells a state; words beside it say the same."""
+
+    def __init__(self, look: Look, color: str = "accent", *, hollow: bool = False) -> None:
+        super().__init__()
+        self._look = look
+        self._color = color
+        self._hollow = hollow
+        look.changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:
+        """Return seven pixels and a little air."""
+        side = self._look.theme.px(9)
+        return QSize(side, side)
+
+    def become(self, color: str, *, hollow: bool = False) -> None:
+        """Show another state."""
+        self._color, self._hollow = color, hollow
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw the dot in the middle."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        color = self._look.color(self._color)
+        painter.setPen(color)
+        painter.setBrush(Qt.BrushStyle.NoBrush if self._hollow else color)
+        radius = self._look.theme.px(6) / 2
+        painter.drawEllipse(QPointF(self.rect().center()) + QPointF(0.5, 0.5), radius, radius)
+
+
+def styled_menu(parent: QWidget, name: str) -> QMenu:
+    """Return a menu with a name; open it with `popup`, never with `exec`."""
+    menu = QMenu(parent)
+    menu.setAccessibleName(name)
+    menu.setWindowFlag(Qt.WindowType.NoDropShadowWindowHint, on=False)
+    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    return menu
+
+
+def rounded(rect: QRectF, radius: float) -> QPainterPath:
+    """Return the outline of a rounded rectangle."""
+    path = QPainterPath()
+    path.addRoundedRect(rect, radius, radius)
+    return path
