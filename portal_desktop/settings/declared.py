@@ -110,6 +110,15 @@ MAX_TOOL_SECONDS = Setting(
     "tools",
     Scope.CONVERSATION,
 )
+MAX_TURN_TOKENS = Setting(
+    "chat.max_turn_tokens",
+    Maybe(Whole(1_000, 100_000_000), "no limit"),
+    None,
+    "Tokens per answer",
+    "All requests of one answer together; the answer ends with a note when they are used up.",
+    "tools",
+    Scope.CONVERSATION,
+)
 MAX_MESSAGE_CHARS = Setting(
     "chat.max_message_chars",
     Whole(1, 200_000),
@@ -124,6 +133,22 @@ TASKS_MODEL = Setting(
     "",
     "Model for tasks",
     "Written endpoint/model. Empty: the model of the chat.",
+    "tasks",
+)
+TASKS_INSTRUCTIONS = Setting(
+    "tasks.instructions",
+    Words(20_000, lines=True),
+    "",
+    "Instructions for the task assistant",
+    "Sent after the built-in ones.",
+    "tasks",
+)
+TASKS_TOOLS = Setting(
+    "tasks.tools",
+    Words(1_000),
+    "",
+    "Tools of the task assistant",
+    "Names with commas between them. Empty: all task tools.",
     "tasks",
 )
 TASKS_FIRST_TOKEN = Setting(
