@@ -13,6 +13,8 @@ from portal_desktop.settings.setting import Setting
 
 HOME = "PORTAL_HOME"
 PREFIX = "PORTAL_"
+SET_FOR_CHILDREN = ("PORTAL_ENGINE_KEY",)
+"""Variables the app gives to its own child processes; a person's value for them is never used."""
 
 
 class Environment:
@@ -41,5 +43,5 @@ class Environment:
 
     def unknown(self, declarations: Sequence[Setting[Any]]) -> tuple[str, ...]:
         """Return the `PORTAL_*` variables that nothing reads: misspelt, most likely."""
-        read = {HOME, *(setting.variable for setting in declarations)}
+        read = {HOME, *SET_FOR_CHILDREN, *(setting.variable for setting in declarations)}
         return tuple(sorted(name for name in self.process if name.startswith(PREFIX) and name not in read))
