@@ -326,6 +326,12 @@ CATALOGUE: Mapping[str, ErrorText] = MappingProxyType(
             "{file} is not a valid model file",
             "Download it again or choose another.",
         ),
+        "model_not_loaded": ErrorText(
+            5304,
+            ErrorKind.CONFIGURATION,
+            "The built-in engine could not load {file}",
+            "Choose a smaller or a newer file; Details shows the engine's last words.",
+        ),
         "unsupported_system": ErrorText(
             5401, ErrorKind.CONFIGURATION, "Portal Desktop cannot run here", "Correct it: {problem}."
         ),
