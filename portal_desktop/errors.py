@@ -286,6 +286,12 @@ CATALOGUE: Mapping[str, ErrorText] = MappingProxyType(
             "The database could not be used",
             "Open Details; what was saved is unchanged.",
         ),
+        "bad_record": ErrorText(
+            5009,
+            ErrorKind.STORAGE,
+            "A stored record cannot be read",
+            "Everything else is fine; restore it from a backup ({place}).",
+        ),
         "no_keyring": ErrorText(
             5101,
             ErrorKind.SECRET,
@@ -310,6 +316,18 @@ CATALOGUE: Mapping[str, ErrorText] = MappingProxyType(
             ErrorKind.CONFIGURATION,
             "The file {file} cannot be read",
             "Correct it: {problem}. The last good settings stay in force.",
+        ),
+        "endpoint_incomplete": ErrorText(
+            5203,
+            ErrorKind.CONFIGURATION,
+            "The model server lacks {fields}",
+            "Fill that in under Settings, Models; nothing was changed.",
+        ),
+        "endpoint_unknown": ErrorText(
+            5204,
+            ErrorKind.CONFIGURATION,
+            "No model server is set up for `{model}`",
+            "Start one on this computer, or add one in Settings, Models.",
         ),
         "engine_missing": ErrorText(
             5301,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -176,6 +177,11 @@ def transaction(connection: apsw.Connection, mode: str = "IMMEDIATE") -> Iterato
 def user_version(connection: apsw.Connection) -> int:
     """Return the number of the last migration that was run on the file."""
     return number(connection, "PRAGMA user_version")
+
+
+def select(connection: apsw.Connection, sql: str, bindings: apsw.Bindings = ()) -> list[tuple[Any, ...]]:
+    """Return the rows a statement yields; SQLite's columns have the types the STRICT tables say."""
+    return connection.execute(sql, bindings).fetchall()
 
 
 def number(connection: apsw.Connection, sql: str, bindings: apsw.Bindings = ()) -> int:
