@@ -58,7 +58,7 @@ _NAMES = (
     r"pass(?:word|wd|phrase)|secret|client[-_]secret|(?:x-)?api[-_]?key|(?:access|refresh|auth|session|id)[-_]token|token"
     r"|aws[-_]secret[-_]access[-_]key|private[-_]key|authorization|(?:set-)?cookie"
 )
-_VALUE = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s\"'&,;)}\]]+)"
+_VALUE = r"(?:\\+\".*?\\+\"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s\"'&,;)}\]]+)"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
     (re.compile(rf"{_START}(?:{_KEYS})"), MASK),
@@ -66,7 +66,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)\b(Basic)\s+(?=[A-Za-z0-9+/]*[0-9=])[A-Za-z0-9+/=]{6,}"), rf"\1 {MASK}"),
     (
         re.compile(
-            rf"(?i)(?<![A-Za-z0-9])((?:[a-z0-9]+[-_])*(?:{_NAMES})[\"']?\s*[:=]\s*)"
+            rf"(?i)(?<![A-Za-z0-9])((?:[a-z0-9]+[-_])*(?:{_NAMES})\\*[\"']?\s*[:=]\s*)"
             rf"(?!\[masked\])(?:(?:Bearer|Basic|Digest|Negotiate)\s+)?(?!\[masked\]){_VALUE}"
         ),
         rf"\1{MASK}",
@@ -363,7 +363,7 @@ class LogHandle:
         self.flush()
         with suppress(FileNotFoundError), self.file.open("rb") as stream:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - lines * 400))
-            return "\n".join(stream.read().decode("utf-8", "replace").splitlines()[-lines:])
+            return "\n".join(stream.read().decode("utf-8", "replace").rstrip("\n").split("\n")[-lines:])
         return ""
 
 
