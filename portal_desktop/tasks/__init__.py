@@ -1,0 +1,1 @@
+"""The user's to-do list: its rules, its dates and its recurrences."""
