@@ -120,6 +120,9 @@ CATALOGUE: Mapping[str, ErrorText] = MappingProxyType(
         "nothing_to_undo": ErrorText(
             1008, ErrorKind.INVALID_REQUEST, "There is nothing to undo", "Changes are kept for 30 days."
         ),
+        "undo_overtaken": ErrorText(
+            1009, ErrorKind.INVALID_REQUEST, "The task was changed again since", "Undo the newer change first."
+        ),
         # 2xxx: the model or its server said no
         "auth_failed": ErrorText(
             2001, ErrorKind.AUTH, "{server} did not accept the key", "Enter the key again in Settings, Models."

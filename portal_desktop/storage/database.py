@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import queue
 import threading
 import uuid
@@ -18,6 +17,7 @@ import apsw.ext
 
 from portal_desktop.clock import Clock
 from portal_desktop.errors import StorageError
+from portal_desktop.log import get_logger
 from portal_desktop.storage import connect as files
 from portal_desktop.storage.faults import storage_error
 from portal_desktop.storage.migrations import MIGRATIONS, Migration
@@ -30,7 +30,7 @@ SLOW_SECONDS = 0.1
 CHECK_EVERY_STEPS = 50_000
 SHORTEST_WAIT_SECONDS = 0.2
 
-log = logging.getLogger(__name__)
+log = get_logger("storage")
 
 
 class Database:
@@ -210,7 +210,12 @@ class Database:
         if self._observe is not None and not event.get("trigger"):
             self._observe(sql, seconds)
         if seconds > SLOW_SECONDS and not event.get("trigger"):
-            log.info("slow statement: %.0f ms: %s | %s", seconds * 1000, " ".join(sql.split()), self._plan(sql))
+            log.info(
+                "Slow statement",
+                milliseconds=round(seconds * 1000),
+                sql=" ".join(sql.split()),
+                plan=self._plan(sql),
+            )
 
     def _plan(self, sql: str) -> str:
         """Ask a connection of its own: the one that ran the statement is still inside it."""
@@ -239,7 +244,7 @@ class Database:
             writer.set_busy_timeout(0)
             writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except apsw.Error as error:
-            log.info("closed without folding the log: %s", type(error).__name__)
+            log.info("Closed without folding the write-ahead log", error=error)
         finally:
             writer.close()
 

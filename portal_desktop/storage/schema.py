@@ -160,7 +160,6 @@ TASKS = (
         actor TEXT NOT NULL,
         task_id INTEGER NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
         before TEXT,
-        version INTEGER NOT NULL,
         at TEXT NOT NULL,
         undone_at TEXT
     ) STRICT

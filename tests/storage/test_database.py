@@ -13,6 +13,7 @@ import pytest
 
 from portal_desktop.clock import SystemClock
 from portal_desktop.errors import StorageError
+from portal_desktop.log import ROOT
 from portal_desktop.storage.database import Database
 from tests.support.clock import FakeClock
 
@@ -76,11 +77,12 @@ async def test_read_cancelled_is_interrupted_within_a_second(path: Path, clock: 
 async def test_statement_over_100_ms_is_logged_with_its_plan(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "portal_desktop.storage")
+    caplog.set_level(logging.INFO, f"{ROOT}.storage")
     await database.read(lambda connection: connection.execute("SELECT id FROM settings").fetchall())
     assert not caplog.records
     await database.read(lambda connection: connection.execute(LONG, (1_500_000,)).fetchall())
-    assert any("SELECT count(*) FROM n" in record.message and "SCAN n" in record.message for record in caplog.records)
+    said = [record.__dict__["fields"] for record in caplog.records]
+    assert any("SELECT count(*) FROM n" in fields["sql"] and "SCAN n" in fields["plan"] for fields in said)
 
 
 async def test_write_does_not_hold_the_loop_while_it_works(database: Database) -> None:
