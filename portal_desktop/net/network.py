@@ -226,7 +226,7 @@ def _parsed(url: str, endpoint: Peer) -> httpx.URL:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as problem:
         raise _bad_address(url, endpoint) from problem
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+    if parsed.scheme not in {"http", "https"} or not parsed.host or (parsed.port or 1) > 65535:
         raise _bad_address(url, endpoint)
     return parsed
 

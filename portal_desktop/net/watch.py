@@ -50,10 +50,13 @@ class Watch:
         self._since = self._left = clock.monotonic()
         self._reader: asyncio.Task[Any] | None = None
         self._question: asyncio.Future[bool] | None = None
+        self._nap: asyncio.Future[None] | None = None
         self._overdue: ProviderError | None = None
 
     def limit(self, seconds: float) -> None:
         """Start a clock of so many seconds."""
+        if seconds < self._limit and self._nap is not None:
+            self._nap.cancel()
         self._limit = seconds
         self.alive()
 
@@ -84,9 +87,9 @@ class Watch:
             while True:
                 waited = self._clock.monotonic() - self._since
                 if waited < self._limit:
-                    await self._clock.sleep(min(self._limit - waited, 3600.0))
+                    await self._doze(min(self._limit - waited, 3600.0))
                 elif self._reader is None:
-                    await self._clock.sleep(RECHECK)
+                    await self._doze(RECHECK)
                 elif not await self._go_on(waited):
                     break
         finally:
@@ -94,6 +97,14 @@ class Watch:
         if (reader := self._reader) is not None:
             self._overdue = self._make_error(waited)
             reader.cancel()
+
+    async def _doze(self, seconds: float) -> None:
+        self._nap = nap = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait({nap})
+        finally:
+            self._nap = None
+            nap.cancel()
 
     async def _go_on(self, waited: float) -> bool:
         if self._patience is None:
