@@ -123,6 +123,15 @@ CATALOGUE: Mapping[str, ErrorText] = MappingProxyType(
         "undo_overtaken": ErrorText(
             1009, ErrorKind.INVALID_REQUEST, "The task was changed again since", "Undo the newer change first."
         ),
+        "task_not_found": ErrorText(
+            1010, ErrorKind.NOT_FOUND, "This task is not there", "Reload the list and choose again."
+        ),
+        "task_changed": ErrorText(
+            1011,
+            ErrorKind.INVALID_REQUEST,
+            "The task was changed meanwhile",
+            "Look at it again, then repeat the change.",
+        ),
         # 2xxx: the model or its server said no
         "auth_failed": ErrorText(
             2001, ErrorKind.AUTH, "{server} did not accept the key", "Enter the key again in Settings, Models."

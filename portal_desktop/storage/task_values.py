@@ -99,10 +99,14 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True)
 class TaskChange:
-    """What changes in one task; without an id the fields make a new one."""
+    """What changes in one task; without an id the fields make a new one.
+
+    A `version` makes the change hold only for a task that still has it.
+    """
 
     task_id: int | None
     fields: Mapping[str, object]
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

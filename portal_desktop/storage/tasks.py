@@ -107,19 +107,21 @@ class TaskRows:
         """Make all changes or none; tasks that are changed under one `batch` are undone together.
 
         Raises:
-            InvalidInput: not_found, or a field that is unknown or has a value of the wrong type.
+            InvalidInput: not_found, task_changed, or a field that is unknown or has a value of the wrong type.
         """
-        prepared = [(change.task_id, columns_of(change.fields)) for change in changes]
+        prepared = [(change, columns_of(change.fields)) for change in changes]
         now = to_iso(self._clock.now())
 
         def write(connection: apsw.Connection) -> list[Task]:
             touched = []
-            for task_id, columns in prepared:
-                if task_id is None:
+            for change, columns in prepared:
+                if change.task_id is None:
                     before, number = None, self._add(connection, columns, now)
                 else:
-                    before, number = self._image(connection, task_id), task_id
-                    _update(connection, task_id, {**columns, "updated_at": now})
+                    before, number = self._image(connection, change.task_id), change.task_id
+                    if change.version not in {None, before["version"]}:
+                        raise InvalidInput("task_changed")
+                    _update(connection, number, {**columns, "updated_at": now})
                 self._remember(connection, number, before, (batch, actor, now))
                 touched.append(number)
             return self._tasks(connection, touched)
