@@ -77,6 +77,10 @@ class Answer:
             case _:
                 pass
 
+    def add(self, part: Part) -> None:
+        """Append a part that was there before the turn."""
+        self._parts.append(part)
+
     def parts(self) -> tuple[Part, ...]:
         """Return what has been said so far; an unfinished call carries a problem and is never run."""
         return tuple(part.part() if isinstance(part, _Open) else part for part in self._parts)
@@ -93,7 +97,7 @@ class Answer:
                 if part.text:
                     yield PartDelta(index, part.text)
             else:
-                yield _start(index, part)
+                yield start_of(index, part)
                 yield PartEnd(index, part)
 
     def _put(self, index: int, part: Part | _Open) -> None:
@@ -111,7 +115,8 @@ class Answer:
         return opened
 
 
-def _start(index: int, part: Part) -> PartStart:
+def start_of(index: int, part: Part) -> PartStart:
+    """Return the event that opens a part which is known as a whole."""
     if part.kind == "attachment":
         return PartStart(index, "note")
     if isinstance(part, ToolCall):
