@@ -47,6 +47,13 @@ def exact(year: int, month: int, day: int) -> date | None:
         return None
 
 
+def place_in_month(first: date, number: int, weekday: int) -> date | None:
+    """Return the nth such weekday of the month that begins on `first`, counted from its end when negative."""
+    days = range(on_or_after(first, weekday).day, last_day(first.year, first.month) + 1, 7)
+    index = number - 1 if number > 0 else number
+    return first.replace(day=days[index]) if -len(days) <= index < len(days) else None
+
+
 def local(day: date, clock: time, zone: tzinfo) -> datetime:
     """Return a wall time as an aware moment that exists.
 

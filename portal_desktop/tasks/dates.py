@@ -342,6 +342,22 @@ def _day_of_month(tokens: Sequence[Token], today: date) -> Day:
     return next((date_ for date_ in found if date_ is not None and date_ >= today), None)
 
 
+def _place_in_month(tokens: Sequence[Token], today: date) -> Day:
+    """Return "the first monday of next month"; without "next" the coming one."""
+    place, weekday = _first(tokens, "ol"), _first(tokens, "wv")
+    if place is None or weekday is None or tokens[-1].value != "month":
+        return None
+    steps = 1 if _first(tokens, "x") else 2 if _first(tokens, "X") else 0
+    fixed = bool(steps) or _first(tokens, "t") is not None
+    start = calendar.add_months(today.replace(day=1), steps)
+    for first in (start, calendar.add_months(start, 1), calendar.add_months(start, 2)):
+        number = -1 if place.kind == "l" else place.value
+        day = calendar.place_in_month(first, number, weekday.value)
+        if fixed or (day is not None and day >= today):
+            return day
+    return None
+
+
 def _written(tokens: Sequence[Token], today: date) -> Day:
     """Return an ISO date or moment, or a date in digits."""
     value = tokens[-1].value
@@ -389,6 +405,7 @@ _DAYS = (
     _rule(r"O?Yy?", _month_day),
     _rule(r"(?:Of*|f+)o(?:f*[xtX]?u)?", _day_of_month),
     _rule(r"of+[xtX]?u", _day_of_month),
+    _rule(r"O?f*[ol][wv]f*[xtX]?u", _place_in_month),
     _rule(r"O?[wv]?O?f?[ID]", _written),
     _rule(rf"i{SPAN}", _span),
     _rule(rf"{SPAN}F", _span),

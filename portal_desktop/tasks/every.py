@@ -174,7 +174,7 @@ def _day_of_month(tokens: Sequence[Token]) -> Rule | None:
 def _place_in_month(tokens: Sequence[Token]) -> Rule | None:
     number = next(-1 if token.kind == "l" else token.value for token in tokens if token.kind in "ol")
     day = next(token.value for token in tokens if token.kind in "wv")
-    if tokens[-1].value != "month" or number > 5:
+    if (tokens[-1].kind == "u" and tokens[-1].value != "month") or number > 5:
         return None
     return Rule(Frequency.MONTHLY, days=((number, day),))
 
@@ -236,9 +236,9 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[Sequence[Token]], Rule | None]], 
         (r"(?:en?u|R)O?f*o", _day_of_month),
         (r"eo(?:f+u)?", _day_of_month),
         (r"O?f*of*eu", _day_of_month),
-        (r"(?:e|O|f)*[ol][wv]f*e?u", _place_in_month),
+        (r"ef*[ol][wv]f*e?u|O?f*[ol][wv]f*eu|el[wv]", _place_in_month),
         (r"(?:eu|R)O?f*[ol][wv]", _monthly_on),
-        (r"(?:e|O|f)*luf*e?u", _last_day),
+        (r"ef*luf*e?u|O?f*luf*eu", _last_day),
         (r"O?f*Ef*eu", _last_day),
         (r"(?:eu|R)O?f*(?:f*[on]f*m|mf*[on]|Y)", _yearly),
         (r"e(?:[on]f*m|mf*[on]|Y)", _yearly),

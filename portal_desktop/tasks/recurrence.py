@@ -168,11 +168,10 @@ def _on_day(rule: Rule, day: int) -> Rule:
 
 def _places(first: date, last: int, place: Place) -> Sequence[int]:
     number, weekday = place
-    days = range(calendar.on_or_after(first, weekday).day, last + 1, 7)
     if not number:
-        return days
-    index = number - 1 if number > 0 else number
-    return [days[index]] if -len(days) <= index < len(days) else []
+        return range(calendar.on_or_after(first, weekday).day, last + 1, 7)
+    day = calendar.place_in_month(first, number, weekday)
+    return [day.day] if day is not None else []
 
 
 def parse_rule(text: str) -> Rule:
