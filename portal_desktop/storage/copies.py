@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -68,6 +68,7 @@ def make_copy(source: Path, folder: Path, clock: Clock, reason: Reason, *, free:
             else what the source's disk or file said. Nothing was written over.
     """
     try:
+        files.read_header(source)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_room(source, folder, free)
         target = _name_for(folder, clock, reason)
@@ -141,6 +142,18 @@ def read_description(path: Path) -> Backup | None:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def describe_unknown(path: Path) -> Backup | None:
+    """Return what a copy without a description says of itself; it has not been verified."""
+    try:
+        status = path.stat()
+        header = files.read_header(path)
+        moment = datetime.fromtimestamp(status.st_mtime, UTC)
+    except (OSError, StorageError):
+        return None
+    version = header.version if header else 0
+    return Backup(path, Reason.MANUAL, moment, status.st_size, version, {}, "", Verdict.UNKNOWN)
 
 
 def remove_copy(path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from portal_desktop.storage.conversations import Conversations
 from portal_desktop.storage.database import Database
 from tests.support.clock import FakeClock
 
@@ -27,3 +28,8 @@ async def database(path: Path, clock: FakeClock) -> AsyncIterator[Database]:
     await database.open()
     yield database
     await database.close()
+
+
+@pytest.fixture
+def chats(database: Database, clock: FakeClock) -> Conversations:
+    return Conversations(database, clock)
