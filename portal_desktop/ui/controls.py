@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPainterPath, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QFrame,
@@ -118,6 +118,67 @@ class PillButton(QPushButton):
         left = self._look.theme.px(8)
         x = left if self.layoutDirection() is Qt.LayoutDirection.RightToLeft else self.width() - side - left
         painter.drawPixmap(x, (self.height() - side) // 2, pixmap)
+
+
+class PaintedButton(QPushButton):
+    """A button that draws its own ground: nothing, or an outlined surface; hover and focus are always shown."""
+
+    def __init__(self, look: Look, *, radius: str = "control", outlined: bool = False) -> None:
+        super().__init__()
+        self._look = look
+        self._radius = radius
+        self._outlined = outlined
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        look.changed.connect(self.update)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw the ground and the ring; the content is in the layout or drawn by a subclass."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        theme = self._look.theme
+        body = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        radius = theme.radius(self._radius)
+        hovered = self.underMouse() and self.isEnabled()
+        painter.setPen(theme.color("line") if self._outlined else Qt.PenStyle.NoPen)
+        ground = "hover" if hovered or self.isDown() else "surface"
+        painter.setBrush(theme.color(ground) if hovered or self._outlined else Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(body, radius, radius)
+        if self.hasFocus():
+            painter.setPen(QPen(theme.color("focus"), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(body.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+        self.draw(painter)
+
+    def draw(self, painter: QPainter) -> None:
+        """Draw what is not in the layout."""
+
+
+class AccentRow(PaintedButton):
+    """An icon and a word in the accent colour across the whole width: the one thing a list can begin with."""
+
+    def __init__(self, look: Look, icon: str, text: str, command: str = "") -> None:
+        super().__init__(look)
+        self._icon = icon
+        self.setText(text)
+        named(self, text, command)
+
+    def sizeHint(self) -> QSize:
+        """Return the height of a row."""
+        return QSize(super().sizeHint().width(), self._look.theme.size("row"))
+
+    def draw(self, painter: QPainter) -> None:
+        """Draw icon and word."""
+        theme = self._look.theme
+        side = theme.px(18)
+        left = theme.px(10)
+        pixmap = theme.pixmap(self._icon, "accent", 18, self.devicePixelRatioF())
+        painter.drawPixmap(left, (self.height() - side) // 2, pixmap)
+        font = theme.font("body")
+        font.setWeight(font.Weight.Medium)
+        painter.setFont(font)
+        painter.setPen(theme.color("accent"))
+        words = self.rect().adjusted(left + side + theme.px(8), 0, -left, 0)
+        painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.text())
 
 
 class FloatCard(QFrame):
@@ -307,6 +368,54 @@ class EmptyState(QWidget):
         self._picture.setPixmap(self._look.theme.pixmap(self._icon, "faint", 34, self.devicePixelRatioF()))
 
 
+class ElidedLabel(QLabel):
+    """One line of plain text that ends in … where there is no room; the tooltip then holds all of it."""
+
+    clicked = Signal()
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        self._whole = ""
+        self.show_text(text)
+
+    @property
+    def whole(self) -> str:
+        """The text without shortening."""
+        return self._whole
+
+    def show_text(self, text: str) -> None:
+        """Show a text, as much of it as fits."""
+        self._whole = " ".join(text.split())
+        self.setAccessibleName(self._whole)
+        self.updateGeometry()
+        self._fit()
+
+    def sizeHint(self) -> QSize:
+        """Return the room for the whole text."""
+        return QSize(self.fontMetrics().horizontalAdvance(self._whole) + 4, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Return room for a few letters."""
+        return QSize(40, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Shorten anew."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Tell a double click."""
+        super().mouseDoubleClickEvent(event)
+        self.clicked.emit()
+
+    def _fit(self) -> None:
+        shown = self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, max(40, self.width()))
+        self.setText(shown)
+        self.setToolTip(self._whole if shown != self._whole else "")
+
+
 class Dot(QWidget):
     """A small round mark whose colour tells a state; words beside it say the same."""
 
@@ -345,10 +454,3 @@ def styled_menu(parent: QWidget, name: str) -> QMenu:
     menu.setWindowFlag(Qt.WindowType.NoDropShadowWindowHint, on=False)
     menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     return menu
-
-
-def rounded(rect: QRectF, radius: float) -> QPainterPath:
-    """Return the outline of a rounded rectangle."""
-    path = QPainterPath()
-    path.addRoundedRect(rect, radius, radius)
-    return path

@@ -105,6 +105,10 @@ class ChatModel(QObject):
         """Return what has been loaded, oldest first."""
         return list(self._told.values())
 
+    def message(self, message_id: int) -> TranscriptMessage | None:
+        """Return one of the loaded messages."""
+        return self._told.get(message_id)
+
     def moments(self) -> tuple[float, float]:
         """Return the monotonic now and when the server was last heard."""
         return self._clock.monotonic(), self._turn.heard if self._turn is not None else 0.0

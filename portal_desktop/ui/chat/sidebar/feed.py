@@ -58,6 +58,7 @@ class SidebarFeed(QObject):
         kinds = (ConversationChanged, MessageAdded, TurnStarted, AnswerFinished)
         self._subscriptions: list[Subscription[Any]] = [bus.subscribe(kind, self._happened) for kind in kinds]
         questions.changed.connect(lambda _id: self._show())
+        self.model.renamed.connect(lambda chat, title: spawn.start(history.rename(chat, title), "rename a chat"))
 
     def _timer(self, interval: int, name: str) -> QTimer:
         timer = QTimer(self)
@@ -108,7 +109,10 @@ class SidebarFeed(QObject):
             if words == self._words:
                 self.model.replace(hit_lines(hits))
         else:
-            self._conversations = await self._history.list(limit=self._limit)
+            pinned = await self._history.pinned()
+            known = {each.id for each in pinned}
+            newest = await self._history.list(limit=self._limit)
+            self._conversations = [*pinned, *(each for each in newest if each.id not in known)]
             self._show()
         self.loaded.emit()
 

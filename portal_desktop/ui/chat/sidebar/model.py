@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
+from typing import Any
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, Signal
 
 from portal_desktop.chat.history import Conversation, SearchHit
 from portal_desktop.ui.dates import local, month_text
@@ -119,6 +120,7 @@ def hit_lines(hits: Sequence[SearchHit]) -> list[Line]:
 _PROPERTIES: Mapping[int, Callable[[Line], object]] = MappingProxyType(
     {
         Qt.ItemDataRole.DisplayRole: lambda line: line.title,
+        Qt.ItemDataRole.EditRole: lambda line: line.title,
         Qt.ItemDataRole.ToolTipRole: lambda line: line.title,
         Qt.ItemDataRole.AccessibleTextRole: lambda line: ", ".join(
             part for part in (line.title, mark_text(line.mark), line.snippet) if part
@@ -135,15 +137,29 @@ _PROPERTIES: Mapping[int, Callable[[Line], object]] = MappingProxyType(
 
 
 class SidebarModel(RowsModel[Line]):
-    """Lines for the list view. Headings cannot be chosen."""
+    """Lines for the list view. Headings cannot be chosen; a chat can be renamed in place."""
+
+    renamed = Signal(int, str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(_PROPERTIES, parent)
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        """Return that chats can be chosen and headings only read."""
+        """Return that chats can be chosen and renamed, hits chosen and headings only read."""
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
         if self.line(index.row()).kind is Kind.HEADER:
             return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemNeverHasChildren
-        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+        return flags | Qt.ItemFlag.ItemIsEditable if self.line(index.row()).kind is Kind.CHAT else flags
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: ANN401 - Qt's
+        """Tell the new title; the line changes when it is stored."""
+        if not index.isValid() or role != Qt.ItemDataRole.EditRole:
+            return False
+        line = self.line(index.row())
+        title = str(value).strip()
+        if line.kind is not Kind.CHAT or not title or title == line.title:
+            return False
+        self.renamed.emit(line.conversation, title)
+        return True

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QVBoxLayout,
 from portal_desktop.ui.chat.sidebar.feed import SidebarFeed
 from portal_desktop.ui.chat.sidebar.lines import LineDelegate
 from portal_desktop.ui.chat.sidebar.model import Kind, Line
-from portal_desktop.ui.controls import SearchField, push_button, styled_menu, tint
+from portal_desktop.ui.controls import AccentRow, SearchField, styled_menu
 from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.look import Look
 from portal_desktop.ui.shortcuts import bind, keys_text
@@ -99,7 +99,6 @@ class Sidebar(QWidget):
 
     open_wanted = Signal(int, int)
     new_wanted = Signal()
-    rename_wanted = Signal(int)
     pin_wanted = Signal(int, bool)
     delete_wanted = Signal(int)
     window_wanted = Signal(int)
@@ -115,8 +114,8 @@ class Sidebar(QWidget):
         self.search.show_keys(keys_text("chat.search").replace("+", " "))
         self.search.textChanged.connect(feed.search)
         self.search.left.connect(self.left)
-        self.new = push_button(tr("New chat"), self.new_wanted.emit, command="chat.new", kind="newchat")
-        tint(self.new, look, "plus", "accent")
+        self.new = AccentRow(look, "plus", tr("New chat"), "chat.new")
+        self.new.clicked.connect(lambda _checked=False: self.new_wanted.emit())
         self.list = ChatList(feed)
         self.list.setItemDelegate(LineDelegate(look, self.list))
         self.search.down.connect(self.list.go_first)
@@ -130,17 +129,21 @@ class Sidebar(QWidget):
         column.addWidget(self.search)
         column.addWidget(self.new)
         column.addWidget(self.list, 1)
-        self._bind()
+        bind(self.list, "tasks.delete", lambda: self._on_current(self.delete_wanted.emit), inside=True)
 
-    def _bind(self) -> None:
-        for command, run in self._commands().items():
-            bind(self.list, command, run, inside=True)
+    def rename_current(self) -> bool:
+        """Open the field over the line the keyboard is on; False when the list has not the focus."""
+        if not self.list.hasFocus() or self.list.current_line() is None:
+            return False
+        self.list.edit(self.list.currentIndex())
+        return True
 
-    def _commands(self) -> dict[str, Callable[[], None]]:
-        return {
-            "chat.rename": lambda: self._on_current(self.rename_wanted.emit),
-            "tasks.delete": lambda: self._on_current(self.delete_wanted.emit),
-        }
+    def rename(self, conversation: int) -> None:
+        """Open the field over a chat's line."""
+        row = next((row for row, line in enumerate(self._feed.model.lines()) if line.conversation == conversation), -1)
+        if row >= 0:
+            self.list.setCurrentIndex(self._feed.model.index(row))
+            self.list.edit(self._feed.model.index(row))
 
     def _on_current(self, run: Callable[[int], object]) -> None:
         if line := self.list.current_line():
@@ -158,7 +161,7 @@ class Sidebar(QWidget):
             return
         menu = styled_menu(self, tr("Chat {title}", title=line.title))
         menu.addAction(tr("Open in own window"), lambda: self.window_wanted.emit(conversation))
-        menu.addAction(tr("Rename"), lambda: self.rename_wanted.emit(conversation))
+        menu.addAction(tr("Rename"), lambda: self.rename(conversation))
         menu.addAction(
             tr("Unpin") if line.pinned else tr("Pin"), lambda: self.pin_wanted.emit(conversation, not line.pinned)
         )
