@@ -69,9 +69,15 @@ class ByteStream:
         self._watch = watch
         self._exchange = exchange
 
-    def alive(self) -> None:
-        """Say that a complete event has come: single bytes do not keep a server alive."""
-        self._watch.limit(self._exchange.deadlines.idle)
+    def alive(self, *, begun: bool = True) -> None:
+        """Say that a complete event has come: single bytes do not keep a server alive.
+
+        Once the answer itself has begun, the clock between two events runs; until then the one for the first.
+        """
+        if begun:
+            self._watch.limit(self._exchange.deadlines.idle)
+        else:
+            self._watch.alive()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yield what arrives, as it arrives.

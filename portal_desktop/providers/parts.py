@@ -110,6 +110,17 @@ class PartsBuilder:
         handle, events = self.start_call(name, call_id)
         return events + self.end_call(handle, arguments, problem=problem, raw=raw)
 
+    @property
+    def open_text(self) -> str:
+        """The text being said, what is held back included; empty while anything else is open."""
+        return self._said.getvalue() + self._held if self._open == "text" else ""
+
+    def replace_text(self, text: str) -> None:
+        """Let the open text end as this one: its `PartEnd` overrules what was shown."""
+        self._held = ""
+        self._said = StringIO()
+        self._said.write(text)
+
     def finish(self) -> list[StreamEvent]:
         """Close what is open; a think tag that was never closed stays thinking."""
         return self._flush() + self._close()
