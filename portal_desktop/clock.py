@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 T = TypeVar("T")
 
@@ -73,3 +75,33 @@ def from_iso(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no zone")
     return moment.astimezone(UTC)
+
+
+LOCALTIME = Path("/etc/localtime")
+
+
+def local_zone(name: str = "", link: Path = LOCALTIME) -> tzinfo:
+    """Return the zone this computer is in, by its name where the system tells one.
+
+    `name` is the user's own choice (the variable TZ); one that no database knows is passed over. Without a name
+    the system's rules hold, daylight-saving changes included.
+    """
+    for candidate in (name.removeprefix(":"), _linked(link)):
+        if candidate:
+            try:
+                return ZoneInfo(candidate)
+            except (ZoneInfoNotFoundError, ValueError):
+                continue
+    from dateutil.tz import tzlocal  # noqa: PLC0415 - 50 ms that most systems never need
+
+    zone: tzinfo = tzlocal()
+    return zone
+
+
+def _linked(link: Path) -> str:
+    """Return the name a link to the zone database ends in; empty where there is no such link."""
+    try:
+        target = str(link.readlink())
+    except OSError:
+        return ""
+    return target.partition("zoneinfo/")[2]
