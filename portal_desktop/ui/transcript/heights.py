@@ -67,7 +67,8 @@ class Heights:
         if not self._heights:
             return 0
         rest = max(0, place)
-        for page, height in enumerate(self._pages):
+        for index, height in enumerate(self._pages):
+            page = index
             if rest < height:
                 break
             rest -= height

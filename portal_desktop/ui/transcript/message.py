@@ -90,8 +90,8 @@ class TranscriptMessage:
     siblings: tuple[int, int] = (0, 1)
     approval: Approval | None = None
     approval_since: float = 0.0
-    tool_titles: Mapping[str, str] = field(default=MappingProxyType({}))
-    tool_details: Mapping[str, str] = field(default=MappingProxyType({}))
+    tool_titles: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    tool_details: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     undoable: frozenset[str] = frozenset()
-    decisions: Mapping[str, str] = field(default=MappingProxyType({}))
+    decisions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     failure_actions: tuple[Action, ...] = (Action.RETRY,)

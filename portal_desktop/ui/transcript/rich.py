@@ -162,35 +162,37 @@ class _Writer:
 
     def tokens(self, tokens: Sequence[Token]) -> None:
         for token in tokens:
-            match token.type:
-                case "heading_open":
-                    level = int(token.tag[1])
-                    self._block(self.style.paragraph(top=6, line=_HEADING_SIZES[level - 1] * 1.4))
-                    self.formats.append(self.style.heading(level))
-                case "heading_close":
-                    self.formats.pop()
-                case "paragraph_open":
-                    self._paragraph()
-                case "inline":
-                    self._inline(token.children or [])
-                case "bullet_list_open" | "ordered_list_open":
-                    self._open_list(token)
-                case "bullet_list_close" | "ordered_list_close":
-                    self.lists.pop()
-                case "list_item_open":
-                    self.item = self.lists[-1]
-                case "list_item_close":
-                    if self.item is not None:
-                        self._paragraph()
-                case "blockquote_open":
-                    self.quotes += 1
-                case "blockquote_close":
-                    self.quotes -= 1
-                case "fence" | "code_block":
-                    self._code(token.content)
-                case "hr":
-                    self._block(self.style.paragraph())
+            if token.type == "inline":
+                self._inline(token.children or [])
+            elif token.type in {"fence", "code_block"}:
+                self._code(token.content)
+            elif token.type in {"paragraph_open", "hr"}:
+                self._paragraph()
+                if token.type == "hr":
                     self.cursor.insertText("⸻", self.style.tinted("faint"))
+            else:
+                self._nesting(token)
+
+    def _nesting(self, token: Token) -> None:
+        """Enter or leave a heading, a list, an item or a quote."""
+        match token.type:
+            case "heading_open":
+                level = int(token.tag[1])
+                self._block(self.style.paragraph(top=6, line=_HEADING_SIZES[level - 1] * 1.4))
+                self.formats.append(self.style.heading(level))
+            case "heading_close":
+                self.formats.pop()
+            case "bullet_list_open" | "ordered_list_open":
+                self._open_list(token)
+            case "bullet_list_close" | "ordered_list_close":
+                self.lists.pop()
+            case "list_item_open":
+                self.item = self.lists[-1]
+            case "list_item_close":
+                if self.item is not None:
+                    self._paragraph()
+            case "blockquote_open" | "blockquote_close":
+                self.quotes += token.nesting
 
     def _open_list(self, token: Token) -> None:
         form = QTextListFormat()
