@@ -43,7 +43,7 @@ class Brakes:
         if self.tool_seconds >= limits.tool_seconds:
             return f"Stopped calling tools: tools have run for {_span(limits.tool_seconds)} in this answer."
         if rounds >= limits.rounds:
-            return f"Stopped calling tools after {limits.rounds} rounds."
+            return f"Stopped calling tools after {limits.rounds} {'round' if limits.rounds == 1 else 'rounds'}."
         return ""
 
     def turn_ends(self, usage: Usage | None) -> str:
