@@ -100,6 +100,7 @@ class LiveChats:
         """
         self._check(text)
         wish = Wish(approve, patience, model, mode, overrides)
+        self._planner.check(wish)
         if conversation_id is None:
             conversation = await self._create(text, wish)
             return await self._ask(conversation, None, text, source, wish)

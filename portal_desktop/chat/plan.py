@@ -9,12 +9,13 @@ from typing import TypeVar, cast
 
 from portal_desktop.agent.approval import Approve
 from portal_desktop.agent.spec import Limits, TurnSpec
+from portal_desktop.errors import InvalidInput
 from portal_desktop.messages import Message, Mode, Part, ToolSpec
 from portal_desktop.prompts.compose import Composition, Persona, Snapshot, compose, snapshot_texts
 from portal_desktop.prompts.library import Library
 from portal_desktop.prompts.personas import persona
 from portal_desktop.providers.base import Deadlines, ModelFacts, Patience, Reasoning, Sampling
-from portal_desktop.settings import Origin, Setting, Settings, declared
+from portal_desktop.settings import BY_ID, Origin, Setting, Settings, declared
 from portal_desktop.storage.conversations import Conversation
 
 T = TypeVar("T")
@@ -68,6 +69,18 @@ class Planner:
     def cascade(self, conversation: Conversation, wish: Wish) -> Cascade:
         """Return the settings that hold for a message of this conversation."""
         return Cascade(self._settings, conversation, self.role(conversation), wish)
+
+    def check(self, wish: Wish) -> None:
+        """Refuse values for one message that may not be.
+
+        Raises:
+            InvalidInput: there is no setting of that id.
+            SettingsError: a value is out of bounds, or the setting cannot be set for one message.
+        """
+        for name in wish.overrides or {}:
+            if name not in BY_ID:
+                raise InvalidInput("invalid_field", field=name, problem="there is no such setting")
+            self._settings.effective(BY_ID[name], ((Origin.MESSAGE, wish.overrides or {}),))
 
     def role(self, conversation: Conversation) -> Persona | None:
         """Return the conversation's persona."""
