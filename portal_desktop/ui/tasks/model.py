@@ -15,6 +15,8 @@ from portal_desktop.tasks import Task
 from portal_desktop.ui.dates import day_text, local, time_text
 from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.rows import Index, RowsModel
+from portal_desktop.ui.tasks.chips import Chip, ChipKind
+from portal_desktop.ui.tasks.wording import priority_text, recurrence_text
 
 
 class Section(StrEnum):
@@ -36,27 +38,6 @@ class Order(StrEnum):
     PRIORITY = "priority"
     NEWEST = "newest"
     TITLE = "title"
-
-
-class ChipKind(StrEnum):
-    """What a chip tells; decides its colour and what a click on it does."""
-
-    DUE = "due"
-    OVERDUE = "overdue"
-    TAG = "tag"
-    PRIORITY = "priority"
-    REPEAT = "repeat"
-    CHAT = "chat"
-    PLAIN = "plain"
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A small word at the right of a line."""
-
-    kind: ChipKind
-    text: str
-    target: str = ""
 
 
 class Roles(IntEnum):
@@ -106,11 +87,6 @@ def order_title(order: Order) -> str:
     }[order]
 
 
-def priority_text(priority: str) -> str:
-    """Return a priority's word, "" for none."""
-    return {"high": tr("high"), "medium": tr("medium"), "low": tr("low")}.get(priority, "")
-
-
 def section_of(task: Task, now: datetime) -> Section:
     """Return the group of an item at a local moment; one with a time is overdue the minute it has passed."""
     if task.completed:
@@ -146,7 +122,7 @@ def chips_of(task: Task, section: Section, today: date, chat_title: Callable[[in
     if when := _when(task, section, today):
         chips.append(Chip(ChipKind.OVERDUE if section is Section.OVERDUE else ChipKind.DUE, when))
     if task.recurrence:
-        chips.append(Chip(ChipKind.REPEAT, tr("repeats"), task.recurrence))
+        chips.append(Chip(ChipKind.REPEAT, recurrence_text(task.recurrence), task.recurrence))
     chips.extend(Chip(ChipKind.TAG, f"#{tag}", tag) for tag in task.tags)
     if task.conversation_id is not None and (title := chat_title(task.conversation_id)):
         chips.append(Chip(ChipKind.CHAT, tr("from “{title}”", title=title), str(task.conversation_id)))
