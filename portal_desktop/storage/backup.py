@@ -202,7 +202,7 @@ class Backups:
         path = self._database.path
         with prepared.open("rb+") as file:
             os.fsync(file.fileno())
-        aside = path.with_name(f"{path.name}.damaged-{self._clock.now():%Y%m%dT%H%M%S%f}Z")
+        aside = _free_name(path.with_name(f"{path.name}.damaged-{self._clock.now():%Y%m%dT%H%M%SZ}"))
         present = path.exists()
         wal = files.wal_of(path)
         if wal.exists():
@@ -263,6 +263,15 @@ def _write_into(writer: apsw.Connection, prepared: Path) -> None:
     with closing(source), writer.backup("main", source, "main") as backup:
         backup.step(-1)
     writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def _free_name(path: Path) -> Path:
+    """Return the name, with a number behind it where a file or the log of one already has it."""
+    number, name = 1, path
+    while name.exists() or files.wal_of(name).exists():
+        number += 1
+        name = path.with_name(f"{path.name}-{number}")
+    return name
 
 
 def _second_name(path: Path, aside: Path) -> None:

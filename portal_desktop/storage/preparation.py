@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -44,7 +45,7 @@ def prepare(path: Path, backups: Path, clock: Clock, steps: Sequence[Migration])
 def create(path: Path, steps: Sequence[Migration]) -> None:
     """Make a complete new file and only then give it its name; another program's file is never replaced."""
     token = process_token().replace(":", "-")
-    unfinished = path.with_name(f"{path.name}.new-{token}")
+    unfinished = path.with_name(f"{path.name}.new-{token}~{uuid.uuid4().hex[:8]}")
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
         bring_up_to_date(unfinished, steps)
@@ -88,6 +89,6 @@ def _version_inside(path: Path, known: int) -> int:
 def _sweep(path: Path) -> None:
     """Remove what a program left that died while it made a new file; no such file ever held a user's row."""
     for leftover in path.parent.glob(f"{path.name}.new-*"):
-        token = leftover.name.partition(".new-")[2].removesuffix("-wal").removesuffix("-shm")
+        token = leftover.name.partition(".new-")[2].rpartition("~")[0]
         if not is_alive(token.replace("-", ":", 1)):
             leftover.unlink(missing_ok=True)
