@@ -34,6 +34,11 @@ class ConversationChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationsChanged(Event):
+    """Any of them may look different: another process wrote to the database."""
+
+
+@dataclass(frozen=True, slots=True)
 class MessageAdded(Event):
     """A message was stored."""
 

@@ -7,7 +7,19 @@ wrong leaves here as a `ProviderError`.
 """
 
 from portal_desktop.net.exchange import ByteStream, HostVisit, Peer, Response
+from portal_desktop.net.hosts import Host, HostLog
 from portal_desktop.net.network import Network, is_loopback
 from portal_desktop.net.watch import Clocks, Patience
 
-__all__ = ["ByteStream", "Clocks", "HostVisit", "Network", "Patience", "Peer", "Response", "is_loopback"]
+__all__ = [
+    "ByteStream",
+    "Clocks",
+    "Host",
+    "HostLog",
+    "HostVisit",
+    "Network",
+    "Patience",
+    "Peer",
+    "Response",
+    "is_loopback",
+]

@@ -1,0 +1,308 @@
+"""The composition root: builds every object below the faces once and owns the order of start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from datetime import tzinfo
+from typing import Any
+
+from portal_desktop.chat.history import History
+from portal_desktop.chat.live import LiveChats
+from portal_desktop.clock import Clock, SystemClock, local_zone
+from portal_desktop.credentials import Credentials, Secret
+from portal_desktop.doctor import Doctor
+from portal_desktop.errors import PortalError
+from portal_desktop.events import (
+    BackupFinished,
+    Bus,
+    ConversationChanged,
+    ConversationsChanged,
+    EndpointFound,
+    EndpointLost,
+    LoopLagged,
+    SettingChanged,
+    TasksChanged,
+)
+from portal_desktop.log import LogHandle, get_logger, setup
+from portal_desktop.metrics import LoopWatch, Metrics
+from portal_desktop.net import HostLog, Network
+from portal_desktop.paths import Paths, resources
+from portal_desktop.prompts.library import Library
+from portal_desktop.providers.catalogue import Catalogue
+from portal_desktop.providers.discovery import Discovery
+from portal_desktop.providers.engine.engine import Engine
+from portal_desktop.providers.engine.launch import engine_command, engine_threads
+from portal_desktop.providers.engine.models import ModelFiles
+from portal_desktop.providers.engine.provider import EngineProvider
+from portal_desktop.providers.registry import Providers
+from portal_desktop.settings import SETTINGS, Environment, Settings, declared
+from portal_desktop.settings.setting import Setting
+from portal_desktop.storage.audit import AuditRows
+from portal_desktop.storage.backup import Backups
+from portal_desktop.storage.conversations import Conversations
+from portal_desktop.storage.copies import Reason
+from portal_desktop.storage.database import Database
+from portal_desktop.storage.results import ResultRows
+from portal_desktop.storage.settings import SettingRows
+from portal_desktop.storage.tasks import TaskRows
+from portal_desktop.storage.turns import TurnRows
+from portal_desktop.tasks import TaskBook
+from portal_desktop.tools.calculate import calculate_tools
+from portal_desktop.tools.clock import clock_tools
+from portal_desktop.tools.registry import ToolRegistry
+from portal_desktop.tools.results import result_tools
+from portal_desktop.tools.tasks import task_tools
+
+STOP_SECONDS = 5.0
+LOOK_SECONDS = 0.5
+"""How often the file is asked whether another process wrote to it."""
+
+BACKUP_SECONDS = 3600.0
+"""How often is looked whether a backup is due."""
+
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+log = get_logger("assembly")
+
+
+class Core:
+    """Everything below the faces. Construction does no work; `start` opens, `stop` closes in the reverse order."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        environment: Environment,
+        *,
+        clock: Clock | None = None,
+        program: str = "desktop",
+        ports: Iterable[int] | None = None,
+    ) -> None:
+        self.paths = paths
+        self.environment = environment
+        self.clock: Clock = clock or SystemClock()
+        self.program = program
+        self.bus = Bus(self.clock)
+        self.metrics = Metrics(self.clock)
+        self.settings = Settings(environment, paths.admin_file, paths.config / "portal.last-good.toml", SETTINGS)
+        self._log: LogHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._build_storage()
+        self._build_models(ports)
+        self._build_tools()
+        self._build_chats()
+
+    def _build_storage(self) -> None:
+        self.database = Database(self.paths.database, clock=self.clock, backups=self.paths.backups)
+        self.conversations = Conversations(self.database, self.clock)
+        self.turns = TurnRows(self.database, self.clock)
+        self.audit = AuditRows(self.database, self.clock)
+        self.results = ResultRows(self.database, self.clock)
+        self._rows = SettingRows(self.database, self.clock)
+        self.backups = Backups(self.database, self.paths.backups, self.clock)
+        self.credentials = Credentials(self.paths.config / "secrets.bin", self._rows)
+        self.book = TaskBook(TaskRows(self.database, self.clock), self.clock, self.zone, bus=self.bus)
+
+    def _build_models(self, ports: Iterable[int] | None) -> None:
+        settings = self.settings
+        variables = self.environment.process
+        self.hosts = HostLog()
+        self.network = Network(
+            self.clock,
+            proxies={name: variables.get(name) or variables.get(name.upper(), "") for name in PROXIES},
+            local_only=lambda: settings.get(declared.LOCAL_ONLY),
+            host_log=self.hosts.add,
+        )
+        chat, embedder = (self._engine(embedding=embedding) for embedding in (False, True))
+        self._engines = (chat, embedder)
+        engine = EngineProvider(ModelFiles(self.paths.models), chat, embedder, self.network)
+        self.providers = Providers(
+            self.network,
+            settings,
+            self._credential,
+            built_in=(engine,),
+            holders=lambda model: self.catalogue.holders(model),  # noqa: PLW0108 - the catalogue is built after it
+        )
+        self.catalogue = Catalogue(self.providers.providers, self.clock, self.bus.publish)
+        self.discovery = Discovery(
+            self.network,
+            self.clock,
+            self.bus.publish,
+            extra_ports=lambda: settings.get(declared.EXTRA_PORTS),
+            enabled=lambda: settings.get(declared.DISCOVERY),
+            changed=self.providers.set_discovered,
+            **({} if ports is None else {"usual_ports": tuple(ports)}),
+        )
+
+    def _build_tools(self) -> None:
+        self.tools = ToolRegistry(self.clock, store=self.results)
+        built_in = (*task_tools(self.book), *clock_tools(self.clock, self.zone), *calculate_tools())
+        for tool in (*built_in, *result_tools(self.results)):
+            self.tools.register(tool)
+
+    def _build_chats(self) -> None:
+        self.library = Library(resources() / "prompts")
+        self.history = History(self.conversations, self.bus)
+        self.live = LiveChats(
+            conversations=self.conversations,
+            turns=self.turns,
+            resolve=self.providers.resolve,
+            tools=self.tools,
+            settings=self.settings,
+            library=self.library,
+            bus=self.bus,
+            clock=self.clock,
+            zone=self.zone,
+            facts=self.catalogue.facts,
+            redact=self._redact,
+        )
+
+    def _engine(self, *, embedding: bool) -> Engine:
+        return Engine(
+            engine_command(frozen=bool(getattr(sys, "frozen", False))),
+            self.environment.process,
+            self.clock,
+            threads=lambda: engine_threads(
+                self.settings.get(declared.ENGINE_THREADS) or 0, logical=os.cpu_count() or 1
+            ),
+            embedding=embedding,
+        )
+
+    def zone(self) -> tzinfo:
+        """Return the zone this computer is in now."""
+        return local_zone(self.environment.process.get("TZ", ""))
+
+    def doctor(self, start_error: PortalError | None = None) -> Doctor:
+        """Return the examiner of these parts."""
+        return Doctor(
+            self.paths,
+            self.environment,
+            settings=self.settings,
+            database=self.database,
+            backups=self.backups,
+            credentials=self.credentials,
+            discovery=self.discovery,
+            catalogue=self.catalogue,
+            start_error=start_error,
+        )
+
+    async def start(self) -> None:
+        """Open the log, the settings, the database and the texts, then let the watchers run.
+
+        Raises:
+            StorageError: the database cannot be opened; everything else is started, and `stop` is still due.
+        """
+        await asyncio.to_thread(self._open_files)
+        self.settings.subscribe(lambda setting: self.bus.publish(SettingChanged(setting.id)))
+        self.settings.subscribe(self._follow)
+        try:
+            await self.database.open()
+        finally:
+            await self.credentials.start()
+        await self.settings.attach(self._rows)
+        self._configure_log()
+        for conversation_id in await self.conversations.recover():
+            self.bus.publish(ConversationChanged(conversation_id))
+        log.info("started", program=self.program)
+
+    def _open_files(self) -> None:
+        self.paths.create()
+        self.settings.load()
+        self._log = setup(
+            self.paths,
+            self.settings.get(declared.LOG_LEVEL),
+            self.credentials.known_values,
+            clock=self.clock,
+            program=self.program,
+        )
+        self.library.load()
+
+    def watch(self) -> None:
+        """Start what a program that stays needs: a look at other writers, at servers, at backups and at the loop."""
+        self.bus.subscribe(EndpointFound, lambda _: self.catalogue.invalidate())
+        self.bus.subscribe(EndpointLost, lambda _: self.catalogue.invalidate())
+        for work in (self._watch_file(), self._keep_backups(), self.discovery.run(), self._watch_loop().run()):
+            self._spawn(work)
+        gc.freeze()
+
+    async def stop(self) -> None:
+        """Stop answers and keep their text, then close everything within 5 s; safe to call after a failed start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        steps: tuple[tuple[str, Callable[[], Awaitable[object]]], ...] = (
+            ("answers", self.live.close),
+            ("catalogue", self.catalogue.close),
+            ("providers", self.providers.close),
+            *((f"engine {number}", engine.stop) for number, engine in enumerate(self._engines)),
+            ("network", self.network.close),
+            ("database", self.database.close),
+        )
+        end = self.clock.monotonic() + STOP_SECONDS
+        for name, step in steps:
+            try:
+                await asyncio.wait_for(step(), max(0.1, end - self.clock.monotonic()))
+            except Exception as error:  # noqa: BLE001 - the edge of the process: one part must not keep the rest open
+                log.error("could not be stopped", part=name, error=error)
+        if self._log is not None:
+            await asyncio.to_thread(self._log.close)
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a watcher ended", error=error)
+
+    async def _watch_file(self) -> None:
+        seen = await self.database.data_version()
+        while True:
+            await self.clock.sleep(LOOK_SECONDS)
+            version = await self.database.data_version()
+            if version != seen:
+                seen = version
+                await self.settings.reload()
+                self.bus.publish(TasksChanged())
+                self.bus.publish(ConversationsChanged())
+
+    async def _keep_backups(self) -> None:
+        while True:
+            state = await self.backups.state()
+            if state.due and self.settings.get(declared.DAILY_BACKUPS):
+                await self._back_up()
+            await self.clock.sleep(BACKUP_SECONDS)
+
+    async def _back_up(self) -> None:
+        try:
+            made = await self.backups.now(Reason.DAILY)
+        except PortalError as error:
+            log.error("backup failed", error=error)
+            self.bus.publish(BackupFinished(path="", verified=False, error_name=error.name))
+        else:
+            self.bus.publish(BackupFinished(path=str(made.path), verified=True))
+
+    def _watch_loop(self) -> LoopWatch:
+        return LoopWatch(self.clock, lambda seconds: self.bus.publish(LoopLagged(seconds)))
+
+    def _configure_log(self) -> None:
+        if self._log is not None:
+            patterns = self.settings.get(declared.MASK_PATTERNS)
+            self._log.configure(self.settings.get(declared.LOG_LEVEL), patterns)
+
+    def _follow(self, setting: Setting[Any]) -> None:
+        if setting in {declared.LOG_LEVEL, declared.MASK_PATTERNS}:
+            self._configure_log()
+        if setting in {declared.ENDPOINTS, declared.DISCOVERY, declared.EXTRA_PORTS}:
+            self.catalogue.invalidate()
+
+    async def _credential(self, name: str) -> Secret | None:
+        return await self.credentials.get(name)
+
+    def _redact(self, text: str) -> str:
+        return text if self._log is None else self._log.redactor.text(text)
