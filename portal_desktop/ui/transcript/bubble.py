@@ -19,106 +19,6 @@ PIECE = 6_000
 SHARE = 0.8
 
 
-class BubbleItem(DocumentItem):
-    """A bubble at the right with plain text; a long one is folded until "Show all" is pressed."""
-
-    gap = 0
-
-    def __init__(self, kit: Kit, text: str) -> None:
-        super().__init__(kit)
-        self.text = text
-        self.folded = len(text) > FOLDED_CHARACTERS or text.count("\n") > FOLDED_LINES
-        self._box = QRectF()
-        self._hits: list[Hit] = []
-
-    def shown(self) -> str:
-        """Return the text, or its beginning while it is folded."""
-        if not self.folded:
-            return self.text
-        return "\n".join(self.text[:FOLDED_CHARACTERS].split("\n")[:FOLDED_LINES]).rstrip() + " …"
-
-    def estimate(self, width: int) -> int:
-        """Guess by the number of letters."""
-        theme = self.kit.theme
-        letters = max(1, int(width * SHARE / theme.px(7)))
-        lines = sum(len(line) // letters + 1 for line in self.shown().split("\n", 2000))
-        return theme.px(20 + lines * 21 + (30 if self.folded else 0))
-
-    def fill(self, document: SafeDocument) -> None:
-        """Write the text as it is."""
-        option = QTextOption()
-        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
-        document.setDefaultTextOption(option)
-        fill_plain(document, self.shown(), self.kit.theme.font(), self.kit.style.paragraph())
-
-    def text_width(self, width: int) -> int:
-        """Return the widest the text may be."""
-        return int(width * SHARE) - 2 * self.kit.theme.px(14)
-
-    def layout(self, width: int) -> int:
-        """Make the bubble as wide as its text needs."""
-        theme = self.kit.theme
-        document = self.document()
-        most = self.text_width(width)
-        document.setTextWidth(most)
-        wide = min(most, int(document.idealWidth()) + 2)
-        document.setTextWidth(wide)
-        height = int(document.size().height() + 0.99) + 2 * theme.px(10)
-        self._hits = []
-        lines = self.text.count("\n") + 1
-        if self.folded:
-            label = (
-                plural("Show all of {count} line", "Show all of {count} lines", lines) if lines > 1 else tr("Show all")
-            )
-            hit = button_at(theme, QPointF(0, height - theme.px(6)), "unfold", label, look=Look.LINK)
-            wide = max(wide, int(hit.rect.width()))
-            height += theme.px(26)
-            self._hits = [hit]
-        box_width = wide + 2 * theme.px(14)
-        self._box = QRectF(width - box_width, 0, box_width, height)
-        self._hits = [hit.moved(self._box.x() + theme.px(8), 0) for hit in self._hits]
-        self.origin = QPointF(self._box.x() + theme.px(14), theme.px(10))
-        return height
-
-    def paint(self, canvas: Canvas, width: int) -> None:
-        """Draw the bubble; its lower right corner points to the one who spoke."""
-        del width
-        theme, box = canvas.theme, self._box
-        radius, corner = theme.radius("bubble"), theme.px(4)
-        path = QPainterPath()
-        path.addRoundedRect(box, radius, radius)
-        path.addRoundedRect(
-            QRectF(box.right() - 2 * radius, box.bottom() - 2 * radius, 2 * radius, 2 * radius), corner, corner
-        )
-        painter = canvas.painter
-        painter.setRenderHint(painter.RenderHint.Antialiasing)
-        path.setFillRule(path.fillRule().WindingFill)
-        painter.fillPath(path, theme.color("user_bubble"))
-        self.draw_text(canvas)
-        for hit in self._hits:
-            canvas.button(hit)
-
-    def hits(self) -> list[Hit]:
-        """Return "Show all"."""
-        return self._hits
-
-    def perform(self, hit: Hit) -> Outcome | None:
-        """Unfold."""
-        if hit.action != "unfold":
-            return None
-        self.folded = False
-        self.release()
-        return Outcome(changed=True)
-
-    def spoken(self) -> str:
-        """Return the whole text."""
-        return self.text
-
-    def markdown(self) -> str:
-        """Return the whole text."""
-        return self.text
-
-
 class AttachmentsItem(Item):
     """The files of a message as chips."""
 
@@ -198,6 +98,11 @@ class FooterItem(Item):
         del width
         return self.kit.theme.px(self.gap + self.HEIGHT)
 
+    def needed(self) -> float:
+        """Return the width of the buttons."""
+        left = min((hit.rect.left() for hit in self._hits), default=0.0)
+        return max((hit.rect.right() for hit in self._hits), default=0.0) - left
+
     def layout(self, width: int) -> int:
         """Place the buttons: at the right under the user's words, at the left under an answer."""
         theme = self.kit.theme
@@ -236,14 +141,10 @@ class FooterItem(Item):
             canvas.painter.setFont(theme.font("small"))
             canvas.painter.setPen(theme.color("muted"))
             canvas.painter.drawText(space, 0x84, f"{index + 1}/{count}")
-        if not shown or not self.words:
+        if not shown or not self.words or self.role is Role.USER:
             return
-        if self.role is Role.USER:
-            end = min((hit.rect.left() for hit in self._hits), default=float(width)) - theme.px(8)
-            canvas.text(QRectF(0, 0, end, height), self.words, theme.font("small"), "muted", right=True)
-        else:
-            start = max((hit.rect.right() for hit in self._hits), default=0.0) + theme.px(8)
-            canvas.text(QRectF(start, 0, width - start, height), self.words, theme.font("small"), "muted")
+        start = max((hit.rect.right() for hit in self._hits), default=0.0) + theme.px(8)
+        canvas.text(QRectF(start, 0, width - start, height), self.words, theme.font("small"), "muted")
 
     def hits(self) -> list[Hit]:
         """Return the buttons."""
@@ -252,6 +153,122 @@ class FooterItem(Item):
     def markdown(self) -> str:
         """Nothing of it belongs on the clipboard."""
         return ""
+
+
+class BubbleItem(DocumentItem):
+    """A bubble at the right with plain text; a long one is folded until "Show all" is pressed."""
+
+    gap = 0
+
+    def __init__(self, kit: Kit, text: str) -> None:
+        super().__init__(kit)
+        self.text = text
+        self.footer = FooterItem(kit, Role.USER)
+        self._below = QPointF()
+        self.folded = len(text) > FOLDED_CHARACTERS or text.count("\n") > FOLDED_LINES
+        self._box = QRectF()
+        self._hits: list[Hit] = []
+
+    def shown(self) -> str:
+        """Return the text, or its beginning while it is folded."""
+        if not self.folded:
+            return self.text
+        return "\n".join(self.text[:FOLDED_CHARACTERS].split("\n")[:FOLDED_LINES]).rstrip() + " …"
+
+    def estimate(self, width: int) -> int:
+        """Guess by the number of letters."""
+        theme = self.kit.theme
+        letters = max(1, int(width * SHARE / theme.px(7)))
+        lines = sum(len(line) // letters + 1 for line in self.shown().split("\n", 2000))
+        return theme.px(20 + lines * 21 + (30 if self.folded else 0))
+
+    def fill(self, document: SafeDocument) -> None:
+        """Write the text as it is."""
+        option = QTextOption()
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        document.setDefaultTextOption(option)
+        fill_plain(document, self.shown(), self.kit.theme.font(), self.kit.style.paragraph())
+
+    def text_width(self, width: int) -> int:
+        """Return the widest the text may be."""
+        return int(width * SHARE) - 2 * self.kit.theme.px(14)
+
+    def layout(self, width: int) -> int:
+        """Make the bubble as wide as its text needs."""
+        theme = self.kit.theme
+        document = self.document()
+        most = self.text_width(width)
+        document.setTextWidth(most)
+        wide = min(most, int(document.idealWidth()) + 2)
+        document.setTextWidth(wide)
+        height = int(document.size().height() + 0.99) + 2 * theme.px(10)
+        self._hits = []
+        lines = self.text.count("\n") + 1
+        if self.folded:
+            label = (
+                plural("Show all of {count} line", "Show all of {count} lines", lines) if lines > 1 else tr("Show all")
+            )
+            hit = button_at(theme, QPointF(0, height - theme.px(6)), "unfold", label, look=Look.LINK)
+            wide = max(wide, int(hit.rect.width()))
+            height += theme.px(26)
+            self._hits = [hit]
+        box_width = wide + 2 * theme.px(14)
+        self._box = QRectF(width - box_width, 0, box_width, height)
+        self._hits = [hit.moved(self._box.x() + theme.px(8), 0) for hit in self._hits]
+        self.origin = QPointF(self._box.x() + theme.px(14), theme.px(8))
+        return height + self._place_footer(width)
+
+    def _place_footer(self, width: int) -> int:
+        """Put the quiet buttons at the left of the bubble, or below it where there is no room; return what they add."""
+        theme, box = self.kit.theme, self._box
+        self.footer.height(width)
+        needed = self.footer.needed()
+        if needed + theme.px(8) <= box.x():
+            self._below = QPointF(box.x() - theme.px(8) - width, box.bottom() - theme.px(28))
+            return 0
+        self._below = QPointF(0, box.bottom() + theme.px(2))
+        return theme.px(FooterItem.HEIGHT + 2)
+
+    def paint(self, canvas: Canvas, width: int) -> None:
+        """Draw the bubble; its lower right corner points to the one who spoke."""
+        theme, box = canvas.theme, self._box
+        radius, corner = theme.radius("bubble"), theme.px(4)
+        path = QPainterPath()
+        path.addRoundedRect(box, radius, radius)
+        path.addRoundedRect(
+            QRectF(box.right() - 2 * radius, box.bottom() - 2 * radius, 2 * radius, 2 * radius), corner, corner
+        )
+        painter = canvas.painter
+        painter.setRenderHint(painter.RenderHint.Antialiasing)
+        path.setFillRule(path.fillRule().WindingFill)
+        painter.fillPath(path, theme.color("user_bubble"))
+        self.draw_text(canvas)
+        for hit in self._hits:
+            canvas.button(hit)
+        painter.translate(self._below)
+        self.footer.paint(canvas, width)
+        painter.translate(-self._below)
+
+    def hits(self) -> list[Hit]:
+        """Return "Show all" and the quiet buttons."""
+        place = self._below
+        return [*self._hits, *(hit.moved(place.x(), place.y()) for hit in self.footer.hits())]
+
+    def perform(self, hit: Hit) -> Outcome | None:
+        """Unfold."""
+        if hit.action != "unfold":
+            return None
+        self.folded = False
+        self.release()
+        return Outcome(changed=True)
+
+    def spoken(self) -> str:
+        """Return the whole text."""
+        return self.text
+
+    def markdown(self) -> str:
+        """Return the whole text."""
+        return self.text
 
 
 def _with(hit: Hit, argument: str, *, enabled: bool) -> Hit:

@@ -89,7 +89,7 @@ class ThinkingItem(Item):
             return theme.px(LINE_HEIGHT)
         copy = button_at(theme, QPointF(0, 0), "copy_thinking", tr("Copy"), look=Look.LINK)
         self._hits.append(copy.moved(width - copy.rect.width(), 0))
-        self._inner.set_text(clean(self.part.text))
+        self._inner.set_text(clean(self.part.text).strip())
         return theme.px(LINE_HEIGHT) + theme.px(4) + self._inner.layout(width - theme.px(24))
 
     def paint(self, canvas: Canvas, width: int) -> None:

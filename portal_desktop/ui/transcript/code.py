@@ -120,6 +120,8 @@ class CodeItem(DocumentItem):
             part.format = form
             ranges.append(part)
         block.layout().setFormats(ranges)
+        if self._document is not None:
+            self._document.markContentsDirty(block.position(), block.length())
 
     def wants_exact(self) -> bool:
         """Return whether this piece is finished and still coloured by line only."""

@@ -74,6 +74,7 @@ class Block:
     continued: bool = False
     lines: int = 0
     columns: tuple[int, ...] = ()
+    sides: str = ""
     group: CodeGroup | None = None
 
 
@@ -150,6 +151,7 @@ class BlockDocument:
             kept = self.blocks[self._committed - 1]
             kept.kind, kept.source, kept.closed = self._saved.kind, self._saved.source, self._saved.closed
             kept.lines, kept.columns, kept.group = self._saved.lines, self._saved.columns, self._saved.group
+            kept.sides = self._saved.sides
         if (group := self._group()) is not None:
             del group.lines[self._lines_in_group :]
             group.closed = False
@@ -163,7 +165,9 @@ class BlockDocument:
         self._saved = (
             None
             if last is None
-            else Block(last.kind, last.source, last.closed, last.continued, last.lines, last.columns, last.group)
+            else Block(
+                last.kind, last.source, last.closed, last.continued, last.lines, last.columns, last.sides, last.group
+            )
         )
         group = self._group()
         self._lines_in_group = 0 if group is None else len(group.lines)
@@ -365,10 +369,12 @@ class BlockDocument:
         if block.lines >= TABLE_PIECE_ROWS + 2 or len(block.source) + len(line) > HARD_CHARACTERS:
             columns = block.columns or column_weights(block.source)
             block.columns = columns
+            block.sides = block.sides or column_sides(block.source)
+            sides = block.sides
             rows = state.rows
             self._close()
             self._state.rows = rows
-            self.blocks.append(Block(BlockKind.TABLE, line, lines=1, continued=True, columns=columns))
+            self.blocks.append(Block(BlockKind.TABLE, line, lines=1, continued=True, columns=columns, sides=sides))
             return
         self._append(block, line)
 
@@ -452,3 +458,12 @@ def column_weights(source: str) -> tuple[int, ...]:
     longest = [max(min(60, max(4, len(row[i]))) for row in rows if i < len(row)) for i in range(count)]
     whole = sum(longest)
     return tuple(max(3, round(100 * part / whole)) for part in longest)
+
+
+def column_sides(source: str) -> str:
+    """Return the alignment of each column: l, c or r, from the line below the head."""
+    lines = source.split("\n", 2)
+    marks = list(split_cells(lines[1])) if len(lines) > 1 else []
+    count = _cells(lines[0])
+    sides = "".join("c" if m[:1] == m[-1:] == ":" else "r" if m[-1:] == ":" else "l" for m in marks)
+    return sides.ljust(count, "l")

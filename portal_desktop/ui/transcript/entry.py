@@ -212,14 +212,19 @@ class Entry:
                 live = number == last and message.status is Status.STREAMING
                 yield from self._part(number, part, returns, live=live)
             yield from self._ending()
-        footer = self._sections.get("footer") or Section(FooterItem(self.kit, message.role))
-        item = footer.items[0]
-        changed = UNCHANGED
-        if isinstance(item, FooterItem):
-            words = " · ".join(word for word in (message.created, message.model) if word)
-            busy = message.status is Status.STREAMING
-            changed = 0 if item.update(siblings=message.siblings, words=words, busy=busy) else UNCHANGED
-        yield "footer", footer, changed
+            yield self._footer()
+
+    def _tell(self, footer: FooterItem) -> bool:
+        """Give the quiet line its words; return whether anything changed."""
+        message = self.message
+        words = " · ".join(word for word in (message.created, message.model) if word)
+        return footer.update(siblings=message.siblings, words=words, busy=message.status is Status.STREAMING)
+
+    def _footer(self) -> tuple[str, Section, int]:
+        section = self._sections.get("footer") or Section(FooterItem(self.kit, self.message.role))
+        item = section.items[0]
+        assert isinstance(item, FooterItem)
+        return "footer", section, 0 if self._tell(item) else UNCHANGED
 
     def _own(self) -> Iterator[tuple[str, Section, int]]:
         text = "".join(part.text for part in self.message.parts if isinstance(part, Text))
@@ -227,7 +232,12 @@ class Entry:
         if files:
             yield self._fixed(f"files {[file.id for file in files]}", lambda: AttachmentsItem(self.kit, files))
         if text:
-            yield self._fixed(f"bubble {hash(text)}", lambda: BubbleItem(self.kit, text))
+            key, section, changed = self._fixed(f"bubble {hash(text)}", lambda: BubbleItem(self.kit, text))
+            item = section.items[0]
+            if isinstance(item, BubbleItem) and self._tell(item.footer):
+                item.dirty = True
+                changed = 0
+            yield key, section, changed
 
     def _fixed(self, key: str, make: object) -> tuple[str, Section, int]:
         known = self._sections.get(key)

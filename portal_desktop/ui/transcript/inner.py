@@ -97,14 +97,20 @@ class InnerText:
         layout = document.documentLayout()
         block = document.begin()
         while block.isValid():
-            rect = layout.blockBoundingRect(block)
-            if rect.bottom() >= clip.top() and rect.top() <= clip.bottom():
+            top, following = layout.blockBoundingRect(block).top(), block.next()
+            bottom = layout.blockBoundingRect(following).top() if following.isValid() else float(self.whole)
+            rect = QRectF(-margin, top, clip.width() + 2 * margin, bottom - top)
+            if rect.intersects(clip):
                 mark = block.text()[:1]
                 color, fill = {"+": ("ok", "ok_soft"), "-": ("bad", "bad_soft")}.get(mark, ("text", ""))
+                canvas.painter.save()
+                canvas.painter.setClipRect(rect, Qt.ClipOperation.IntersectClip)
                 if fill:
-                    canvas.painter.fillRect(rect.adjusted(-margin, 0, margin, 0), canvas.theme.color(fill))
-                draw_document(canvas, document, None, rect.intersected(clip), color)
-            block = block.next()
+                    canvas.painter.fillRect(rect, canvas.theme.color(fill))
+                canvas.painter.translate(0, -canvas.theme.px(2))
+                draw_document(canvas, document, None, rect, color)
+                canvas.painter.restore()
+            block = following
 
     def _bar(self, canvas: Canvas, box: QRectF) -> None:
         share = self.height / self.whole

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt, QTimer, QUrl
-from PySide6.QtGui import QKeyEvent, QKeySequence, QMouseEvent, QPainter, QTextCursor, QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, QUrl
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QTextCursor, QWheelEvent
 from PySide6.QtWidgets import QMenu, QToolTip
 
 from portal_desktop.ui.i18n import tr
@@ -24,11 +24,10 @@ if TYPE_CHECKING:
 DRAG_SCROLL_MILLISECONDS = 40
 
 
-class Pointer(QObject):
-    """Handles the input of one view; installed as the event filter of it and of its viewport."""
+class Pointer:
+    """Handles the input of one view, which hands every event of its viewport and every key on."""
 
     def __init__(self, view: TranscriptView) -> None:
-        super().__init__(view)
         self._view = view
         self._hot: tuple[Item, Hit] | None = None
         self._hovered: Entry | None = None
@@ -38,10 +37,8 @@ class Pointer(QObject):
         self._link = ""
         self._dragging = False
         self._place = QPoint()
-        self._scroller = QTimer(self, interval=DRAG_SCROLL_MILLISECONDS)
+        self._scroller = QTimer(view, interval=DRAG_SCROLL_MILLISECONDS)
         self._scroller.timeout.connect(self._drag_on)
-        view.viewport().installEventFilter(self)
-        view.installEventFilter(self)
 
     def forget(self) -> None:
         """Forget everything that points into items which are no more."""
@@ -66,19 +63,17 @@ class Pointer(QObject):
         """Let the keyboard leave."""
         self._focus = None
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take the events that concern the content."""
+    def take(self, event: QEvent) -> bool:
+        """Take an event of the viewport; False leaves it to Qt."""
         kind = event.type()
-        if watched is self._view:
-            return isinstance(event, QKeyEvent) and kind == QEvent.Type.KeyPress and self._key(event)
         if isinstance(event, QMouseEvent):
             return self._mouse(kind, event)
         if isinstance(event, QWheelEvent):
             return self._wheel(event)
         if kind == QEvent.Type.Leave:
             self._leave()
-        elif kind == QEvent.Type.ContextMenu:
-            self._menu(event.globalPos())  # type: ignore[attr-defined]
+        elif isinstance(event, QContextMenuEvent):
+            self._menu(event.globalPos())
             return True
         return False
 
@@ -247,10 +242,11 @@ class Pointer(QObject):
     def _select_word(self, place: QPoint) -> None:
         found = self.at(place)
         view = self._view
-        if found is None or not isinstance(found[0].item, DocumentItem) or self._hit(place):
+        item = None if found is None else found[0].item
+        if found is None or not isinstance(item, DocumentItem) or self._hit(place):
             return
         placed, point = found
-        cursor = QTextCursor(placed.item.document())  # type: ignore[attr-defined]
+        cursor = QTextCursor(item.document())
         cursor.setPosition(placed.item.text_at(point.x(), point.y()))
         cursor.select(QTextCursor.SelectionType.WordUnderCursor)
         number = view.stack.number(placed.entry.message.id) or 0
@@ -279,7 +275,8 @@ class Pointer(QObject):
             self._view.viewport().update(self._view.entry_in_sight(placed.entry))
         return taken or bool(sideways)
 
-    def _key(self, event: QKeyEvent) -> bool:
+    def key(self, event: QKeyEvent) -> bool:
+        """Take a key; False leaves it to Qt."""
         view = self._view
         if event.matches(QKeySequence.StandardKey.Copy):
             view.copy()
@@ -289,8 +286,6 @@ class Pointer(QObject):
             view.follow.selecting = True
         elif event.modifiers() & Qt.KeyboardModifier.AltModifier and event.key() in {Qt.Key.Key_Up, Qt.Key.Key_Down}:
             self._step(-1 if event.key() == Qt.Key.Key_Up else 1)
-        elif event.key() in {Qt.Key.Key_Tab, Qt.Key.Key_Backtab}:
-            return self._tab(-1 if event.key() == Qt.Key.Key_Backtab else 1)
         elif event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space} and self._focus is not None:
             entry, item, hit = self._focus
             view.press(entry, item, hit)
@@ -327,7 +322,7 @@ class Pointer(QObject):
         self._current = entries[number]
         view.show_message(self._current.message.id)
 
-    def _tab(self, direction: int) -> bool:
+    def tab(self, direction: int) -> bool:
         """Move the keyboard to the next button or link in sight; at the end let it leave the view."""
         places = [
             (placed.entry, placed.item, hit) for placed in self._view.placed_in_sight() for hit in placed.item.hits()

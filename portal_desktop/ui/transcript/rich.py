@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import (
     QFont,
     QImage,
@@ -24,6 +24,7 @@ from PySide6.QtGui import (
     QTextDocument,
     QTextFormat,
     QTextFrameFormat,
+    QTextImageFormat,
     QTextLength,
     QTextListFormat,
     QTextTableFormat,
@@ -31,7 +32,7 @@ from PySide6.QtGui import (
 
 from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.theme import Theme
-from portal_desktop.ui.transcript.document import Block, BlockKind, column_weights, split_cells
+from portal_desktop.ui.transcript.document import Block, BlockKind, column_sides, column_weights, split_cells
 from portal_desktop.ui.transcript.safe_text import SafeDocument, break_runs, check_link, clean
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class MarkdownReader:
             if block.kind is BlockKind.FOOTNOTE:
                 _Writer(self, document, cursor).footnote(source)
             elif block.kind is BlockKind.TABLE:
-                _Writer(self, document, cursor).table(source, block.columns, continued=block.continued)
+                _Writer(self, document, cursor).table(source, block)
             else:
                 env: dict[str, Any] = {}
                 if references and "[" in source:
@@ -154,6 +155,7 @@ class _Writer:
     fresh: bool = True
     item: QTextListFormat | None = None
     quotes: int = 0
+    tasks: bool = False
     formats: list[QTextCharFormat] = field(default_factory=lambda: [QTextCharFormat()])
 
     @property
@@ -161,13 +163,13 @@ class _Writer:
         return self.reader.style
 
     def tokens(self, tokens: Sequence[Token]) -> None:
-        for token in tokens:
+        for number, token in enumerate(tokens):
             if token.type == "inline":
                 self._inline(token.children or [])
             elif token.type in {"fence", "code_block"}:
                 self._code(token.content)
             elif token.type in {"paragraph_open", "hr"}:
-                self._paragraph()
+                self._paragraph(task=self.item is not None and _is_task(tokens[number + 1 : number + 2]))
                 if token.type == "hr":
                     self.cursor.insertText("⸻", self.style.tinted("faint"))
             else:
@@ -218,8 +220,16 @@ class _Writer:
         else:
             self.cursor.insertBlock(form, QTextCharFormat())
 
-    def _paragraph(self) -> None:
+    def _paragraph(self, *, task: bool = False) -> None:
         depth = len(self.lists)
+        if task:
+            form = self.style.paragraph(top=3)
+            form.setIndent(depth)
+            form.setTextIndent(-self.style.theme.px(22))
+            self._block(form)
+            self.item = None
+            self.tasks = True
+            return
         if self.item is not None:
             self._block(self.style.paragraph(top=3))
             self.item_list(self.item)
@@ -249,7 +259,8 @@ class _Writer:
         self.cursor.insertText(break_runs(text.rstrip("\n")).replace("\n", LINE_SEPARATOR), self.style.code)
 
     def _inline(self, children: Sequence[Token]) -> None:
-        if self.lists and children and self.cursor.block().textList() is not None:
+        if self.tasks:
+            self.tasks = False
             self._task(children)
         link_end = ""
         for index, token in enumerate(children):
@@ -278,12 +289,23 @@ class _Writer:
                 self._insert(token.content)
 
     def _task(self, children: Sequence[Token]) -> None:
-        if children[0].type == "text" and (task := _TASK.match(children[0].content)):
+        if task := _TASK.match(children[0].content):
             children[0].content = children[0].content[task.end() :]
-            form = self.cursor.blockFormat()
-            done = task[1] != " "
-            form.setMarker(QTextBlockFormat.MarkerType.Checked if done else QTextBlockFormat.MarkerType.Unchecked)
-            self.cursor.setBlockFormat(form)
+            self._box(done=task[1] != " ")
+
+    def _box(self, *, done: bool) -> None:
+        """Put our own check mark where the mark of the list would stand."""
+        theme = self.style.theme
+        name = QUrl("portal:task/done" if done else "portal:task/open")
+        pixmap = theme.pixmap("circle-check" if done else "circle", "accent" if done else "muted", 16, 2.0)
+        self.document.addResource(QTextDocument.ResourceType.ImageResource, name, pixmap.toImage())
+        image = QTextImageFormat()
+        image.setName(name.toString())
+        image.setWidth(theme.px(16))
+        image.setHeight(theme.px(16))
+        image.setVerticalAlignment(QTextCharFormat.VerticalAlignment.AlignMiddle)
+        self.cursor.insertImage(image)
+        self.cursor.insertText(" ", QTextCharFormat())
 
     def _emphasis(self, kind: str) -> QTextCharFormat:
         form = QTextCharFormat(self.formats[-1])
@@ -369,11 +391,12 @@ class _Writer:
             self._inline(token.children or [])
         self.formats.pop()
 
-    def table(self, source: str, columns: Sequence[int], *, continued: bool) -> None:
+    def table(self, source: str, block: Block) -> None:
         """Write a table whose columns have fixed shares of the width; its pieces therefore stand in line."""
-        lines = source.split("\n")
+        lines, continued = source.split("\n"), block.continued
         rows = [list(split_cells(line)) for index, line in enumerate(lines) if continued or index != 1]
-        weights = columns or column_weights(source)
+        weights = block.columns or column_weights(source)
+        sides = block.sides or column_sides(source)
         count = len(weights)
         theme = self.style.theme
         form = QTextTableFormat()
@@ -395,9 +418,12 @@ class _Writer:
                     shade = cell.format()
                     shade.setBackground(theme.color("code"))
                     cell.setFormat(shade)
-                self._cell(text, bold=head)
+                self._cell(text, _SIDES[sides[column]], bold=head)
 
-    def _cell(self, text: str, *, bold: bool) -> None:
+    def _cell(self, text: str, side: Qt.AlignmentFlag, *, bold: bool) -> None:
+        place = QTextBlockFormat()
+        place.setAlignment(side)
+        self.cursor.setBlockFormat(place)
         form = QTextCharFormat()
         if bold:
             form.setFontWeight(QFont.Weight.DemiBold)
@@ -409,7 +435,14 @@ class _Writer:
             self._inline(token.children or [])
 
 
+_SIDES = {"l": Qt.AlignmentFlag.AlignLeft, "c": Qt.AlignmentFlag.AlignHCenter, "r": Qt.AlignmentFlag.AlignRight}
 _MARKED = re.compile(r"[*_`\[\]!<>&~\\:]")
+
+
+def _is_task(following: Sequence[Token]) -> bool:
+    """Return whether the text after the start of an item begins with a box."""
+    children = (following[0].children or []) if following else []
+    return any(child.type == "text" and _TASK.match(child.content) is not None for child in children[:1])
 
 
 def _shown(tokens: Sequence[Token]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QFocusEvent, QGuiApplication, QImage, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QFocusEvent, QGuiApplication, QImage, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QToolButton, QWidget
 
 from portal_desktop.clock import Clock
@@ -443,6 +443,19 @@ class TranscriptView(QAbstractScrollArea):
         self.stack.refresh(entry)
         self._go(self.stack.settle(anchor))
         self.viewport().update()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Hand the mouse to the content."""
+        return self._pointer.take(event) or super().viewportEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Hand the keys to the content."""
+        if not self._pointer.key(event):
+            super().keyPressEvent(event)
+
+    def focusNextPrevChild(self, following: bool) -> bool:
+        """Move the keyboard through what can be pressed before it leaves the view."""
+        return self._pointer.tab(1 if following else -1) or super().focusNextPrevChild(following)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Show where the keyboard is."""
