@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from portal_desktop.errors import ProviderError
@@ -34,12 +34,15 @@ class ModelFiles:
         self._picked = picked
         self._read: dict[Path, _Read] = {}
 
-    async def list(self, endpoint: str) -> tuple[ModelFacts, ...]:
+    async def list(
+        self, endpoint: str, is_loaded: Callable[[Path], bool | None] = lambda _: None
+    ) -> tuple[ModelFacts, ...]:
         """Return the usable files as models; damaged ones are left out (choosing one would say why)."""
         found: list[ModelFacts] = []
         for model, path in (await asyncio.to_thread(self._files)).items():
             try:
-                found.append(facts(model, endpoint, await self._header(path)))
+                known = facts(model, endpoint, await self._header(path))
+                found.append(replace(known, loaded=is_loaded(path)))
             except (BadHeader, OSError):
                 continue
         return tuple(found)
