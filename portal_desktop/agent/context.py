@@ -121,7 +121,9 @@ def _part_tokens(part: Part) -> int:
         case Text(text=text):
             return estimate_tokens(text)
         case ToolCall(name=name, arguments=arguments, raw=raw):
-            return PER_MESSAGE + estimate_tokens(name + (raw or json.dumps(dict(arguments), ensure_ascii=False)))
+            return PER_MESSAGE + estimate_tokens(
+                name + (raw or json.dumps(dict(arguments), ensure_ascii=False, default=str))
+            )
         case ToolReturn(content=content):
             return PER_MESSAGE + estimate_tokens(content)
         case Attachment(name=name):
@@ -132,7 +134,9 @@ def _part_tokens(part: Part) -> int:
 
 def _tool_tokens(tools: Sequence[ToolSpec]) -> int:
     return sum(
-        estimate_tokens(tool.name + tool.description + json.dumps(dict(tool.parameters), ensure_ascii=False))
+        estimate_tokens(
+            tool.name + tool.description + json.dumps(dict(tool.parameters), ensure_ascii=False, default=dict)
+        )
         for tool in tools
     )
 

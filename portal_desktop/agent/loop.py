@@ -18,6 +18,7 @@ from portal_desktop.agent.rounds import Reply, Round
 from portal_desktop.agent.spec import Limits, TurnSpec
 from portal_desktop.clock import Clock
 from portal_desktop.errors import IllegalTransition, PortalError, ProviderError
+from portal_desktop.log import redact
 from portal_desktop.messages import (
     FinishReason,
     Mode,
@@ -38,6 +39,7 @@ __all__ = ["Agent", "Limits", "Tools", "TurnSpec"]
 T = TypeVar("T")
 
 _CLOSE_SECONDS = 1.0
+_EMPTY = "empty_answer"
 _STOPPED = "the answer was stopped"
 _BROKEN = "the answer broke off"
 
@@ -48,7 +50,9 @@ class Agent:
     `redact` masks secrets in what servers said before it becomes a part of the answer.
     """
 
-    def __init__(self, provider: Provider, tools: Tools, clock: Clock, *, redact: Callable[[str], str] = str) -> None:
+    def __init__(
+        self, provider: Provider, tools: Tools, clock: Clock, *, redact: Callable[[str], str] = redact
+    ) -> None:
         self._provider = provider
         self._tools = tools
         self._clock = clock
@@ -115,7 +119,7 @@ class Agent:
             reply = await Round(self._outlet, self._phases, names, self._usage, overlap).read(self._provider, request)
             overlap = None
             self._account(reply)
-            if reply.error is not None:
+            if reply.error is not None and reply.error.name != _EMPTY:
                 self._fail(spec, reply.error)
                 return
             ends = brakes.turn_ends(self._usage) if reply.calls else ""
@@ -211,7 +215,7 @@ class Agent:
         elif spec.resume:
             words = "The model had nothing to add."
         else:
-            self._fail(spec, ProviderError("empty_answer", provider=endpoint.id, server=endpoint.name))
+            self._fail(spec, reply.error or ProviderError(_EMPTY, provider=endpoint.id, server=endpoint.name))
             return False
         warnings.append(words)
         self._outlet.add(Note(words))

@@ -19,6 +19,7 @@ from portal_desktop.chat.turn import Place, Turn, TurnResult
 from portal_desktop.clock import Clock, within
 from portal_desktop.errors import InvalidInput, PortalError
 from portal_desktop.events import Bus, ConversationChanged, MessageAdded, TurnStarted
+from portal_desktop.log import redact
 from portal_desktop.messages import Failure, Message, Mode, Note, Part, Role, Source, Status, user
 from portal_desktop.prompts.library import Library
 from portal_desktop.providers.base import ModelFacts, Patience, Provider
@@ -57,7 +58,7 @@ class LiveChats:
         clock: Clock,
         zone: Callable[[], tzinfo],
         facts: Facts | None = None,
-        redact: Callable[[str], str] = str,
+        redact: Callable[[str], str] = redact,
     ) -> None:
         self._conversations = conversations
         self._turn_rows = turns

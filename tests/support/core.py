@@ -15,6 +15,7 @@ from portal_desktop.chat.live import LiveChats
 from portal_desktop.clock import Clock, SystemClock
 from portal_desktop.errors import ProviderError
 from portal_desktop.events import Bus, Event
+from portal_desktop.log import redact
 from portal_desktop.paths import resources
 from portal_desktop.prompts.library import Library
 from portal_desktop.providers.base import ModelFacts, Provider
@@ -64,7 +65,7 @@ async def core(
     clock: Clock | None = None,
     variables: Mapping[str, str] | None = None,
     facts: Mapping[str, ModelFacts] | None = None,
-    redact: Any = str,
+    redact: Any = redact,
 ) -> AsyncIterator[Core]:
     """Open the database of the folder and build a core on it; everything is closed in order."""
     clock = clock or SystemClock()
