@@ -14,10 +14,10 @@ class Look(QObject):
 
     changed = Signal()
 
-    def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QObject | None = None, *, wanted: str = "") -> None:
         super().__init__(parent)
         self._theme = theme
-        self._wanted = theme.scheme.value
+        self._wanted = wanted or theme.scheme.value
 
     @property
     def theme(self) -> Theme:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
 from portal_desktop.errors import PortalError
+from portal_desktop.log import get_logger
 
 ShowError: TypeAlias = Callable[[PortalError], None]
 
-_log = logging.getLogger("portal.ui")
+_log = get_logger("ui")
 
 
 class Spawn:
@@ -53,10 +53,10 @@ class Spawn:
         try:
             await coroutine
         except PortalError as error:
-            _log.info("shown to the user: %s", error)
+            _log.info("shown to the user", error=error.name, technical=error.technical)
             self._show(error)
         except Exception as error:  # noqa: BLE001 - the edge between slots and coroutines: nothing may vanish
-            _log.exception("a slot's coroutine failed")
+            _log.error("a slot's coroutine failed", error=error)
             bug = PortalError("bug", technical=f"{type(error).__name__}: {error}")
             bug.__cause__ = error
             self._show(bug)

@@ -44,6 +44,13 @@ class PortalWindow(QMainWindow):
         self.error_card = ErrorCard(look, body)
         bind(self, "window.close", self.close)
 
+    def set_page(self, page: QWidget) -> None:
+        """Fill the whole window with one page."""
+        column = QVBoxLayout(self.body)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(page)
+        self.toast.raise_()
+
     def show_error(self, error: PortalError, again: Callable[[], object] | None = None) -> None:
         """Show an error over the page."""
         self.error_card.tell(error, again)
@@ -54,18 +61,6 @@ class PortalWindow(QMainWindow):
         self._places.flush()
         super().closeEvent(event)
         self.closed.emit(self)
-
-
-class PageWindow(PortalWindow):
-    """One page in a window of its own."""
-
-    def __init__(self, look: Look, places: Places, name: str, page: QWidget, *, title: str, size: QSize) -> None:
-        super().__init__(look, places, name, title, size)
-        self.page = page
-        column = QVBoxLayout(self.body)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(page)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
 
 class MainWindow(PortalWindow):
@@ -88,6 +83,11 @@ class MainWindow(PortalWindow):
         row.addWidget(self._stack, 1)
         self._waiting = EmptyState(look, "chat", tr("Opening your chats"), tr("One moment."))
         self._stack.addWidget(self._waiting)
+
+    @property
+    def was_painted(self) -> bool:
+        """Whether the first picture has been drawn."""
+        return not self._first_paint
 
     @property
     def page(self) -> str:

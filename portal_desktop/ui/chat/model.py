@@ -119,19 +119,31 @@ class ChatModel(QObject):
         visit = self._visit
         self._save_draft()
         conversation = await self._history.get(conversation_id) if conversation_id is not None else None
-        stored = await self._history.path(conversation_id, limit=PAGE) if conversation_id is not None else []
+        stored, complete = await self._read(conversation) if conversation is not None else ([], True)
         if visit != self._visit:
             return
         self._forget_turn()
         self._conversation = conversation
-        self._stored = list(stored)
-        self._complete = len(stored) < PAGE
+        self._stored = stored
+        self._complete = complete
         self._told = {each.id: self._shown(each) for each in self._stored}
         self.opened.emit()
         self.phase_changed.emit()
         if conversation is not None:
             self._follow(self._live.turn(conversation.id))
             await self._history.mark_read(conversation.id)
+
+    async def _read(self, conversation: Conversation) -> tuple[list[StoredMessage], bool]:
+        """Return the newest page, and as many before it as the reader's place needs; and whether that is all."""
+        place = conversation.scroll.partition(":")[0]
+        wanted = int(place) if place.isdecimal() else 0
+        stored = list(await self._history.path(conversation.id, limit=PAGE))
+        complete = len(stored) < PAGE
+        while wanted and not complete and all(each.id != wanted for each in stored):
+            page = await self._history.path(conversation.id, limit=PAGE, before_sequence=stored[0].sequence)
+            stored = [*page, *stored]
+            complete = len(page) < PAGE
+        return stored, complete
 
     async def send(self, text: str, *, model: str, mode: Mode, reasoning: Reasoning = "auto", edits: int = 0) -> None:
         """Send a message, or another wording of the message `edits`; the first one makes the conversation."""

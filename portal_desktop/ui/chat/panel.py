@@ -173,6 +173,18 @@ class ChatPanel(QWidget):
         if self._shown is not None:
             await self.model.keep_scroll(self._shown, self.view.position())
 
+    async def leave(self) -> None:
+        """Save place and draft and stop listening."""
+        self._unsubscribe()
+        await self.save()
+        await self.model.close()
+
+    def add_text(self, text: str) -> None:
+        """Put a text behind what is being written."""
+        here = self.composer.text
+        self.composer.set_text(f"{here.rstrip()}\n\n{text}" if here.strip() else text)
+        self.focus_input()
+
     def effective_model(self) -> str:
         """Return the model the next message goes to."""
         return self.choice.effective(self.model.conversation)

@@ -13,12 +13,14 @@ from portal_desktop.events import (
     AnswerFinished,
     Bus,
     ConversationChanged,
+    ConversationsChanged,
     MessageAdded,
     Subscription,
     TurnStarted,
 )
 from portal_desktop.ui.chat.questions import Questions
 from portal_desktop.ui.chat.sidebar.model import Kind, Mark, SidebarModel, chat_lines, hit_lines
+from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.spawn import Spawn
 
 PAGE = 200
@@ -55,7 +57,7 @@ class SidebarFeed(QObject):
         self._limit = PAGE
         self._reload_timer = self._timer(RELOAD_MS, "read the list of chats")
         self._search_timer = self._timer(SEARCH_MS, "search the chats")
-        kinds = (ConversationChanged, MessageAdded, TurnStarted, AnswerFinished)
+        kinds = (ConversationChanged, ConversationsChanged, MessageAdded, TurnStarted, AnswerFinished)
         self._subscriptions: list[Subscription[Any]] = [bus.subscribe(kind, self._happened) for kind in kinds]
         questions.changed.connect(lambda _id: self._show())
         self.model.renamed.connect(lambda chat, title: spawn.start(history.rename(chat, title), "rename a chat"))
@@ -71,6 +73,11 @@ class SidebarFeed(QObject):
     def empty(self) -> bool:
         """Whether there is no conversation at all."""
         return not self._conversations
+
+    def running(self) -> list[str]:
+        """Return the titles of the chats in which an answer is being written."""
+        busy = (Mark.RUNNING, Mark.WAITING)
+        return [each.title or tr("New chat") for each in self._conversations if self._mark(each) in busy]
 
     def title(self, conversation_id: int) -> str:
         """Return a conversation's title, "" when it is not in the list."""

@@ -1,0 +1,201 @@
+"""The life of the desktop program: first paint, then the core, then its pages; and the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+
+from portal_desktop.desktop.arguments import Arguments, parse_sent
+from portal_desktop.errors import PortalError
+from portal_desktop.paths import Paths
+from portal_desktop.settings import Environment, declared
+from portal_desktop.ui.dialogs import ask
+from portal_desktop.ui.i18n import tr
+from portal_desktop.ui.instance import InstanceServer, socket_name
+from portal_desktop.ui.look import Look
+from portal_desktop.ui.places import Places
+from portal_desktop.ui.shortcuts import bind
+from portal_desktop.ui.spawn import Spawn
+from portal_desktop.ui.tray import Tray
+from portal_desktop.ui.window import MainWindow, PortalWindow
+
+if TYPE_CHECKING:
+    from portal_desktop.assembly import Core
+    from portal_desktop.desktop.rooms import Rooms
+
+THEME = "appearance/theme"
+
+
+class Desk:
+    """Owns the main window, the tray, the socket for later starts, and the order of start and stop."""
+
+    def __init__(
+        self, arguments: Arguments, environment: Environment, paths: Paths, look: Look, places: Places
+    ) -> None:
+        self._arguments = arguments
+        self._environment = environment
+        self._paths = paths
+        self._look = look
+        self._places = places
+        self.window = MainWindow(look, places)
+        self.window.closed.connect(self._closed)
+        bind(self.window, "app.quit", self.want_quit)
+        self.spawn = Spawn(self.window.show_error)
+        self.tray = Tray(
+            QApplication.windowIcon(),
+            open_window=self.bring_up,
+            new_chat=self._new_chat,
+            quit_app=self.want_quit,
+            parent=self.window,
+        )
+        self._server = InstanceServer(socket_name(paths.data), self._arrived, self.window)
+        self._core: Core | None = None
+        self._rooms: Rooms | None = None
+        self._again = asyncio.Event()
+        self._end = asyncio.Event()
+
+    def show_first(self) -> None:
+        """Show the window at once, unless it was asked to stay away and can be reached by the tray."""
+        self.tray.start()
+        if not self._arguments.hidden or not self.tray.visible:
+            self.window.show()
+
+    async def run(self) -> int:
+        """Run until quit; returns the exit code."""
+        loop = asyncio.get_running_loop()
+        if sys.platform != "win32":
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self.quit)
+        self._server.listen()
+        try:
+            await self._first_paint()
+            if await self._open():
+                await self._end.wait()
+            return 0
+        finally:
+            await self._close()
+
+    def bring_up(self) -> None:
+        """Show the window and give it the focus."""
+        self.window.setWindowState(self.window.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.window.show()
+        self.window.raise_()
+        self.window.activateWindow()
+
+    def quit(self) -> None:
+        """Leave now; what streams is kept as far as it came."""
+        self._end.set()
+        self._again.set()
+
+    def want_quit(self) -> None:
+        """Leave, asking first while something runs."""
+        running = self._rooms.running() if self._rooms is not None else []
+        if not running:
+            self.quit()
+            return
+        self.spawn.start(self._ask_quit(running), "ask before quitting")
+
+    async def _ask_quit(self, running: list[str]) -> None:
+        leave = tr("Quit")
+        text = tr("Still answering: {chats}. What has arrived is kept.", chats=", ".join(running))
+        if await ask(self.window, tr("Quit Portal Desktop?"), text, [tr("Stay"), leave]) == leave:
+            self.quit()
+
+    async def _first_paint(self) -> None:
+        """Wait for the window's first picture, so that nothing heavy is imported before it."""
+        if not self.window.isVisible():
+            return
+        painted = asyncio.Event()
+        self.window.painted.connect(painted.set)
+        if self.window.was_painted:
+            return
+        try:
+            await asyncio.wait_for(painted.wait(), 2)
+        except TimeoutError:
+            return
+
+    async def _open(self) -> bool:
+        """Start the core and furnish the window; False when the user gave up on it."""
+        assembly = await asyncio.to_thread(importlib.import_module, "portal_desktop.assembly")
+        while not self._end.is_set():
+            core = assembly.Core(self._paths, self._environment)
+            try:
+                await core.start()
+            except PortalError as error:
+                await core.stop()
+                self._again.clear()
+                self.window.show_failure(error, self._try_again, self.quit)
+                await self._again.wait()
+                continue
+            self._core = core
+            await self._furnish(core)
+            return True
+        return False
+
+    async def _furnish(self, core: Core) -> None:
+        rooms = importlib.import_module("portal_desktop.desktop.rooms")
+        self._rooms = rooms.Rooms(core, self.window, self._look, self._places, self.spawn)
+        self._rooms.window_closed.connect(self._closed)
+        core.settings.subscribe(lambda _setting: self._follow_settings())
+        self._follow_settings()
+        await self._rooms.start()
+        core.watch()
+        self._take(self._arguments)
+
+    def _follow_settings(self) -> None:
+        if self._core is None:
+            return
+        settings = self._core.settings
+        wanted = settings.get(declared.THEME)
+        self._places.set_text(THEME, wanted)
+        self._look.choose(wanted, zoom=settings.get(declared.ZOOM), motion=settings.get(declared.REDUCED_MOTION))
+
+    def _try_again(self) -> None:
+        self.window.show_waiting()
+        self._again.set()
+
+    def _new_chat(self) -> None:
+        self.bring_up()
+        if self._rooms is not None:
+            self._rooms.new_chat()
+
+    def _arrived(self, words: list[str]) -> None:
+        arguments = parse_sent(words)
+        if not arguments.hidden:
+            self.bring_up()
+        self._take(arguments)
+
+    def _take(self, arguments: Arguments) -> None:
+        if self._rooms is None:
+            return
+        if arguments.quick_ask:
+            self._rooms.quick_ask()
+        if arguments.files:
+            self.spawn.start(self._rooms.take_files(arguments.files), "put a file into the message")
+
+    def _closed(self, _window: PortalWindow) -> None:
+        """Leave when the last window is closed, unless the app was told to stay in the tray."""
+        others = self._rooms.windows() if self._rooms is not None else []
+        if any(window.isVisible() for window in [self.window, *others]):
+            return
+        stays = self._core is not None and self._core.settings.get(declared.CLOSE_TO_TRAY)
+        if not (stays and self.tray.visible):
+            self.quit()
+
+    async def _close(self) -> None:
+        """Take leave in order: no more starts, windows, questions under way, the core."""
+        self._server.close()
+        self.tray.close()
+        if self._rooms is not None:
+            await self._rooms.close()
+        self.window.close()
+        await self.spawn.close()
+        if self._core is not None:
+            await self._core.stop()
+        self._places.flush()
