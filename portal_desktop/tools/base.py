@@ -48,7 +48,8 @@ class Tool:
 
     `run` returns text or something JSON can write, and raises `ToolError` for what the model should read as a
     refusal. `ask_when` is given the arguments and the earlier calls of the turn and returns why the user must be
-    asked, or None. `title` names the tool ("Add task"), `done` is the badge's text after it ran ("Added task").
+    asked, or None. `returns`, where declared, is the schema an object it returns must fit. `title` names the tool
+    ("Add task"), `done` is the badge's text after it ran ("Added task").
     """
 
     name: str
@@ -61,3 +62,4 @@ class Tool:
     undoable: bool = True
     ask_when: AskWhen | None = None
     seconds: float = 60.0
+    returns: JsonObject | None = None
