@@ -171,6 +171,11 @@ class Core:
             embedding=embedding,
         )
 
+    @property
+    def log(self) -> LogHandle | None:
+        """The log of this process; None before `start` has opened it."""
+        return self._log
+
     def zone(self) -> tzinfo:
         """Return the zone this computer is in now."""
         return local_zone(self.environment.process.get("TZ", ""))

@@ -218,6 +218,12 @@ CATALOGUE: Mapping[str, ErrorText] = MappingProxyType(
         "bad_address": ErrorText(
             3008, ErrorKind.CONFIGURATION, "`{address}` is not a usable address", "Enter one such as {example}."
         ),
+        "no_server": ErrorText(
+            3010,
+            ErrorKind.NETWORK,
+            "No model server was found on this computer",
+            "Start one, such as Ollama, or add one in Settings, Models.",
+        ),
         # 4xxx: the answer
         "cut_off": ErrorText(
             4001,

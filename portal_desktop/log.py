@@ -148,6 +148,10 @@ class Redactor:
 
     def __init__(self, secrets: Callable[[], Iterable[str]], patterns: Sequence[str] = ()) -> None:
         self._secrets = secrets
+        self.use(patterns)
+
+    def use(self, patterns: Sequence[str]) -> None:
+        """Mask what these patterns match too, from now on."""
         self._patterns = tuple(re.compile(pattern) for pattern in patterns)
 
     def text(self, text: str) -> str:
@@ -347,6 +351,11 @@ class LogHandle:
     def lost(self) -> int:
         """How many lines could not be written."""
         return self._output.lost
+
+    def configure(self, level: str, patterns: Sequence[str]) -> None:
+        """Take over the user's level and masks, which are known only after the database is open."""
+        logging.getLogger().setLevel(level.upper())
+        self.redactor.use(patterns)
 
     def flush(self) -> None:
         """Wait until everything logged so far is in the file, at most 2 s."""
