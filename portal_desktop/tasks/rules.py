@@ -219,7 +219,7 @@ def zone_of(due: Due | None, now: datetime) -> datetime:
         return now
     try:
         return now.astimezone(ZoneInfo(due.zone))
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         return now
 
 

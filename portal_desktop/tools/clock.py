@@ -55,7 +55,7 @@ def clock_tools(clock: Clock, zone: Callable[[], tzinfo]) -> tuple[Tool, ...]:
 def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name.strip())
-    except (OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError) as error:
         raise ToolError(
             f"{name!r} is no time zone; use an IANA name such as Asia/Tokyo.", code="UNKNOWN_ZONE"
         ) from error

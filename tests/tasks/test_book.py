@@ -408,6 +408,14 @@ async def test_book_undo_of_a_step_that_was_overtaken_is_refused(book: TaskBook)
     assert (await book.get(task.id)).title == "Two"
 
 
+async def test_book_complete_with_a_zone_nobody_knows_goes_by_the_present_one(book: TaskBook) -> None:
+    due = Due(date(2026, 11, 17), None, "Mars/Olympus")
+    task = await book.add(TaskDraft("Far", due=due, recurrence="FREQ=DAILY"))
+    await book.complete(task.id)
+    (following,) = (await book.list(TaskQuery(status="pending"))).tasks
+    assert following.due == Due(date(2026, 11, 18), None, "Mars/Olympus")
+
+
 async def test_book_changes_are_told_on_the_bus(book: TaskBook, bus: Bus) -> None:
     task = await book.add(TaskDraft("Told"))
     await book.complete(task.id)
