@@ -15,12 +15,14 @@ from PySide6.QtGui import (
 from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.transcript.document import Block, CodeGroup
 from portal_desktop.ui.transcript.drawing import Canvas, Hit, icon_at
-from portal_desktop.ui.transcript.highlight import Span, lex, line_spans
+from portal_desktop.ui.transcript.highlight import Lexing, Span, can_lex, line_spans
 from portal_desktop.ui.transcript.items import DocumentItem, Kit, Outcome
 from portal_desktop.ui.transcript.rich import fill_plain
 from portal_desktop.ui.transcript.safe_text import SafeDocument, break_runs, clean
 
 LINE = 18
+SLICE_SECONDS = 0.003
+SLICE_WORDS = 40
 DIAGRAMS = frozenset({"mermaid", "dot", "graphviz", "plantuml", "d2"})
 
 
@@ -35,6 +37,7 @@ class CodeItem(DocumentItem):
         self.exact = False
         self._shown = ""
         self._hits: list[Hit] = []
+        self._lexing: Lexing | None = None
 
     def top_gap(self) -> float:
         """Return no room where a piece continues."""
@@ -74,6 +77,7 @@ class CodeItem(DocumentItem):
         fill_plain(document, self.block.source, self.kit.theme.font("code"), form)
         self._shown = self.block.source
         self.exact = False
+        self._lexing = None
         self._color(document, document.begin())
 
     def text_width(self, width: int) -> int:
@@ -127,18 +131,28 @@ class CodeItem(DocumentItem):
         """Return whether this piece is finished and still coloured by line only."""
         return self.block.closed and not self.exact and self._document is not None
 
-    def color_exactly(self) -> None:
-        """Colour the finished piece by its real grammar."""
+    def color_exactly(self) -> bool:
+        """Colour the finished piece by its real grammar, in slices; return whether something to be seen changed."""
+        clock = self.kit.clock
+        end = clock.monotonic() + SLICE_SECONDS
+        if self._lexing is None:
+            if not can_lex(self._shown, self.group.language):
+                self.exact = True
+                return False
+            self._lexing = Lexing(self._shown, self.group.language)
+        while not self._lexing.step(SLICE_WORDS):
+            if clock.monotonic() >= end:
+                return False
+        lines, self._lexing = self._lexing.lines, None
         self.exact = True
-        lexed = lex(self._shown, self.group.language)
-        if lexed is None or self._document is None:
-            return
+        if self._document is None or lines == [[]]:
+            return False
         block = self._document.begin()
-        for spans in lexed.lines:
-            if not block.isValid():
-                return
-            self._paint_line(block, spans)
-            block = block.next()
+        for spans in lines:
+            if block.isValid():
+                self._paint_line(block, spans)
+                block = block.next()
+        return True
 
     def _place_hits(self, width: int) -> None:
         theme = self.kit.theme

@@ -7,9 +7,10 @@ no single layout is expensive. `feed` costs O(chunk), however long the text alre
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from portal_desktop.ui.transcript.tables import column_sides, column_weights, count_cells
 
 PIECE_CHARACTERS = 4_000
 PIECE_LINES = 80
@@ -57,11 +58,12 @@ class CodeGroup:
     closed: bool = False
     wrapped: bool = False
     scroll: int = 0
+    joint: str = "\n"
 
     @property
     def text(self) -> str:
         """The code as it was written, for the clipboard."""
-        return "\n".join(self.lines)
+        return self.joint.join(self.lines)
 
 
 @dataclass(slots=True)
@@ -87,6 +89,7 @@ class _State:
     inner_fence: str = ""
     blank: bool = False
     rows: int = 0
+    cut: bool = False
 
 
 class BlockDocument:
@@ -102,6 +105,7 @@ class BlockDocument:
         self._saved: Block | None = None
         self._tentative = False
         self._lines_in_group = 0
+        self._last_line = ""
         self._before = _State()
 
     @property
@@ -154,6 +158,7 @@ class BlockDocument:
             kept.sides = self._saved.sides
         if (group := self._group()) is not None:
             del group.lines[self._lines_in_group :]
+            group.lines[-1:] = [self._last_line] if group.lines else []
             group.closed = False
         self._state = self._before
 
@@ -171,8 +176,8 @@ class BlockDocument:
         )
         group = self._group()
         self._lines_in_group = 0 if group is None else len(group.lines)
-        state = self._state
-        self._before = _State(state.fence, state.indent, state.inner_fence, state.blank, state.rows)
+        self._last_line = group.lines[-1] if group is not None and group.lines else ""
+        self._before = replace(self._state)
         self._commit(self._partial, tentative=True)
 
     def _undecided(self) -> bool:
@@ -273,7 +278,11 @@ class BlockDocument:
             self.blocks.append(block)
         block.source = f"{block.source}\n{text}" if block.lines else text
         block.lines += 1
-        group.lines.append(text)
+        if state.cut:
+            group.lines[-1] += text
+        else:
+            group.lines.append(text)
+        state.cut = not tail
 
     def _formula(self, block: Block, line: str) -> None:
         block.source += "\n" + line
@@ -345,7 +354,7 @@ class BlockDocument:
 
     def _becomes_table(self, block: Block, line: str) -> bool:
         head, _, last = block.source.rpartition("\n")
-        if "|" not in line + last or not _DELIMITER.match(line) or _cells(line) != _cells(last):
+        if "|" not in line + last or not _DELIMITER.match(line) or count_cells(line) != count_cells(last):
             return False
         if head:
             block.source, block.lines = head, block.lines - 1
@@ -414,6 +423,40 @@ _KINDS = (
 )
 
 
+class PlainDocument:
+    """A text beyond the limits, as pieces of plain text; made without looking at its lines one by one."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.references: list[str] = []
+        self._group = CodeGroup("text", wrapped=True, joint="")
+
+    def feed(self, chunk: str) -> int:
+        """Add text and return the index of the first block that changed."""
+        first = max(0, len(self.blocks) - 1)
+        rest = chunk
+        if self.blocks:
+            rest = self.blocks.pop().source + chunk
+        start = 0
+        while len(rest) - start > PIECE_CHARACTERS:
+            end = rest.rfind("\n", start, start + PIECE_CHARACTERS)
+            cut = end if end > start else start + PIECE_CHARACTERS
+            self._add(rest[start:cut])
+            start = cut + (end > start)
+        self._add(rest[start:], closed=False)
+        self._group.lines.append(chunk)
+        return first
+
+    def _add(self, source: str, *, closed: bool = True) -> None:
+        continued = bool(self.blocks)
+        self.blocks.append(Block(BlockKind.CODE, source, closed, continued, 1, group=self._group))
+
+    def finish(self) -> int:
+        """Close the document."""
+        self.blocks[-1].closed = True
+        return len(self.blocks) - 1
+
+
 def _kind(line: str) -> BlockKind:
     return next((kind for pattern, kind in _KINDS if pattern.match(line)), BlockKind.TEXT)
 
@@ -437,33 +480,3 @@ def _spaces(line: str, limit: int) -> int:
 def _same_list(source: str, mark: str) -> bool:
     first = _ITEM.match(source)
     return first is None or first[2][-1] == mark[-1]
-
-
-def split_cells(line: str) -> Iterator[str]:
-    """Yield the cells of a table row; an escaped or quoted bar does not part them."""
-    text = line.strip().removeprefix("|")
-    if text.endswith("|") and not text.endswith("\\|"):
-        text = text[:-1]
-    yield from (cell.strip() for cell in re.split(r"(?<!\\)\|", text))
-
-
-def _cells(line: str) -> int:
-    return sum(1 for _ in split_cells(line))
-
-
-def column_weights(source: str) -> tuple[int, ...]:
-    """Return widths in percent for the columns of a table, so that its pieces stand in line."""
-    rows = [list(split_cells(line)) for index, line in enumerate(source.split("\n")[:12]) if index != 1]
-    count = len(rows[0])
-    longest = [max(min(60, max(4, len(row[i]))) for row in rows if i < len(row)) for i in range(count)]
-    whole = sum(longest)
-    return tuple(max(3, round(100 * part / whole)) for part in longest)
-
-
-def column_sides(source: str) -> str:
-    """Return the alignment of each column: l, c or r, from the line below the head."""
-    lines = source.split("\n", 2)
-    marks = list(split_cells(lines[1])) if len(lines) > 1 else []
-    count = _cells(lines[0])
-    sides = "".join("c" if m[:1] == m[-1:] == ":" else "r" if m[-1:] == ":" else "l" for m in marks)
-    return sides.ljust(count, "l")

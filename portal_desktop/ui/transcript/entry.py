@@ -21,7 +21,7 @@ from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.transcript.bubble import AttachmentsItem, BubbleItem, FooterItem
 from portal_desktop.ui.transcript.cards import FailureItem, NoteItem, ThinkingItem, ToolItem
 from portal_desktop.ui.transcript.code import CodeItem
-from portal_desktop.ui.transcript.document import Block, BlockDocument, BlockKind
+from portal_desktop.ui.transcript.document import Block, BlockDocument, BlockKind, PlainDocument
 from portal_desktop.ui.transcript.heights import Heights
 from portal_desktop.ui.transcript.items import Item, Kit, RuleItem, TextItem
 from portal_desktop.ui.transcript.message import Action, TranscriptMessage
@@ -29,7 +29,6 @@ from portal_desktop.ui.transcript.question import ApprovalItem
 from portal_desktop.ui.transcript.safe_text import is_rich
 
 BOTTOM = 8
-UNCLOSABLE = "~" * 40
 UNCHANGED = 1 << 30
 
 
@@ -52,7 +51,7 @@ class TextSection(Section):
         self.items = []
         self.text = ""
         self.final = False
-        self.document = BlockDocument()
+        self.document: BlockDocument | PlainDocument = BlockDocument()
         self._references = 0
 
     def update(self, text: str, *, final: bool) -> int:
@@ -64,8 +63,7 @@ class TextSection(Section):
         if not text.startswith(self.text) or self.final or rich != is_rich(self.text):
             self._reset()
             first = 0
-            if not rich:
-                self.document.feed(f"{UNCLOSABLE}text\n")
+            self.document = BlockDocument() if rich else PlainDocument()
         first = min(first, self.document.feed(text[len(self.text) :]))
         if final:
             first = min(first, self.document.finish())
@@ -118,8 +116,6 @@ class TextSection(Section):
         if block.kind is BlockKind.RULE:
             return RuleItem(self._kit)
         if block.group is not None:
-            if not is_rich(self.text):
-                block.group.wrapped = True
             return CodeItem(self._kit, block, block.group)
         return TextItem(self._kit, block, self.document.references)
 

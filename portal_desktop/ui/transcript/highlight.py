@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 Span: TypeAlias = tuple[int, int, str]
@@ -55,36 +54,49 @@ def line_spans(line: str, language: str) -> list[Span]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Lexed:
-    """The exact colours of a piece of code, line by line."""
+class Lexing:
+    """The exact colours of a piece of code, found a few words at a time; `lines` is whole when `step` returned True."""
 
-    lines: tuple[tuple[Span, ...], ...]
+    def __init__(self, source: str, language: str) -> None:
+        self.lines: list[list[Span]] = [[]]
+        self._column = 0
+        self._tokens = _tokens(source, language)
+
+    def step(self, words: int) -> bool:
+        """Go on by so many words and return whether the end was reached."""
+        for _ in range(words):
+            token = next(self._tokens, None)
+            if token is None:
+                return True
+            self._take(*token)
+        return False
+
+    def _take(self, kind: str, value: str) -> None:
+        color = _color(kind)
+        for number, part in enumerate(value.split("\n")):
+            if number:
+                self.lines.append([])
+                self._column = 0
+            if part and color:
+                self.lines[-1].append((self._column, len(part), color))
+            self._column += len(part)
 
 
-def lex(source: str, language: str) -> Lexed | None:
-    """Return the exact colours, or None where the language is not known or the piece too long to be worth it."""
-    if language.lower() in _PLAIN or len(source) > LEXED_CHARACTERS:
-        return None
+def can_lex(source: str, language: str) -> bool:
+    """Return whether a piece is worth exact colours: a language is named, and it is not too long."""
+    return language.lower() not in _PLAIN and len(source) <= LEXED_CHARACTERS
+
+
+def _tokens(source: str, language: str) -> Iterator[tuple[str, str]]:
     from pygments.lexers import get_lexer_by_name  # noqa: PLC0415 - 70 ms; only for conversations with code
     from pygments.util import ClassNotFound  # noqa: PLC0415 - as above
 
     try:
         lexer = get_lexer_by_name(language.lower(), stripnl=False, ensurenl=False)
     except ClassNotFound:
-        return None
-    lines: list[list[Span]] = [[]]
-    column = 0
+        return
     for kind, value in lexer.get_tokens(source):
-        color = _color(str(kind).removeprefix("Token."))
-        for number, part in enumerate(value.split("\n")):
-            if number:
-                lines.append([])
-                column = 0
-            if part and color:
-                lines[-1].append((column, len(part), color))
-            column += len(part)
-    return Lexed(tuple(tuple(line) for line in lines))
+        yield str(kind).removeprefix("Token."), value
 
 
 def _color(kind: str) -> str:

@@ -9,6 +9,7 @@ from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence, QMouseEven
 from PySide6.QtWidgets import QMenu, QToolTip
 
 from portal_desktop.ui.i18n import tr
+from portal_desktop.ui.transcript.accessible import announce
 from portal_desktop.ui.transcript.code import CodeItem
 from portal_desktop.ui.transcript.drawing import Hit, Look
 from portal_desktop.ui.transcript.entry import Entry
@@ -334,6 +335,7 @@ class Pointer:
             self._view.viewport().update()
             return False
         self._focus = places[target]
+        announce(self._view, self._focus[2].label)
         self._current = places[target][0]
         self._view.viewport().update()
         return True

@@ -32,8 +32,9 @@ from PySide6.QtGui import (
 
 from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.theme import Theme
-from portal_desktop.ui.transcript.document import Block, BlockKind, column_sides, column_weights, split_cells
-from portal_desktop.ui.transcript.safe_text import SafeDocument, break_runs, check_link, clean
+from portal_desktop.ui.transcript.document import Block, BlockKind
+from portal_desktop.ui.transcript.safe_text import SafeDocument, break_runs, check_link, clean, is_dense
+from portal_desktop.ui.transcript.tables import column_sides, column_weights, split_cells
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -113,7 +114,10 @@ class MarkdownReader:
         cursor.beginEditBlock()
         try:
             source = clean(block.source)
-            if block.kind is BlockKind.FOOTNOTE:
+            if block.kind is not BlockKind.TABLE and is_dense(source):
+                cursor.setBlockFormat(self.style.paragraph())
+                cursor.insertText(break_runs(source))
+            elif block.kind is BlockKind.FOOTNOTE:
                 _Writer(self, document, cursor).footnote(source)
             elif block.kind is BlockKind.TABLE:
                 _Writer(self, document, cursor).table(source, block)

@@ -20,6 +20,9 @@ from PySide6.QtWidgets import QLabel, QWidget
 RUN_LIMIT: Final = 4_096
 RICH_LIMIT: Final = 200_000
 QUERY_LIMIT: Final = 64
+LINE_LIMIT: Final = 5_000
+MARKS: Final = "[]*_`~<&\\"
+MARK_LIMIT: Final = 240
 SCHEMES: Final = frozenset({"http", "https", "mailto"})
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\U000e0000-\U000e007f]")
@@ -73,8 +76,13 @@ def has_hidden(text: str) -> bool:
 
 
 def is_rich(text: str) -> bool:
-    """Return whether a text may be laid out as Markdown; beyond the limit it is shown as plain text."""
-    return len(text) <= RICH_LIMIT
+    """Return whether a text may be laid out as Markdown; beyond the limits it is shown as plain text."""
+    return len(text) <= RICH_LIMIT and text.count("\n") <= LINE_LIMIT
+
+
+def is_dense(text: str) -> bool:
+    """Return whether a block holds so many marks that reading them as Markdown costs more than it tells."""
+    return sum(text.count(mark) for mark in MARKS) > MARK_LIMIT
 
 
 def break_runs(text: str) -> str:

@@ -9,9 +9,10 @@ from PySide6.QtGui import QFocusEvent, QGuiApplication, QImage, QKeyEvent, QPain
 from PySide6.QtWidgets import QAbstractScrollArea, QToolButton, QWidget
 
 from portal_desktop.clock import Clock
-from portal_desktop.messages import Status
+from portal_desktop.messages import Status, Text
 from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.theme import Theme
+from portal_desktop.ui.transcript.accessible import Announcer, Readers, announce
 from portal_desktop.ui.transcript.code import CodeItem
 from portal_desktop.ui.transcript.drawing import Canvas, Hit
 from portal_desktop.ui.transcript.entry import UNCHANGED, Entry
@@ -50,6 +51,8 @@ class TranscriptView(QAbstractScrollArea):
         self.follow = BottomFollow()
         self.selection = Selection(self.stack)
         self._pointer = Pointer(self)
+        self.readers = Readers(self.viewport())
+        self._announcer = Announcer(clock)
         self._pending: dict[int, TranscriptMessage] = {}
         self._anchor: Anchor | None = None
         self._own_move = False
@@ -196,6 +199,7 @@ class TranscriptView(QAbstractScrollArea):
         dirty = self.viewport().height()
         value = self.verticalScrollBar().value()
         for message in self._pending.values():
+            self._announce(message)
             number = self.stack.number(message.id)
             if number is None:
                 continue
@@ -207,6 +211,17 @@ class TranscriptView(QAbstractScrollArea):
                 dirty = min(dirty, top - value)
         self._pending.clear()
         self._grown(None, dirty)
+
+    def _announce(self, message: TranscriptMessage) -> None:
+        if self.readers.wanted():
+            text = "".join(part.text for part in message.parts if isinstance(part, Text))
+            finished = message.status is not Status.STREAMING
+            announce(self, self._announcer.due(message.id, text, finished=finished))
+
+    def _show_to_readers(self) -> None:
+        if self.readers.wanted():
+            entries = {placed.entry.message.id: placed.entry for placed in self.placed_in_sight()}
+            self.readers.show([(i, entry.spoken(), self.entry_in_sight(entry)) for i, entry in entries.items()])
 
     def remove_from(self, message_id: int) -> None:
         """Take away this message and all below it (another branch is shown next)."""
@@ -301,6 +316,7 @@ class TranscriptView(QAbstractScrollArea):
         if at_end != self._at_end:
             self._at_end = at_end
             self.atEndChanged.emit(at_end)
+        self._show_to_readers()
         if value < OLDER_VIEWPORTS * self.stack.viewport and not self._older_asked and self.stack.entries:
             self._older_asked = True
             self.olderWanted.emit()
@@ -405,15 +421,14 @@ class TranscriptView(QAbstractScrollArea):
             self._ticker.stop()
 
     def _color_code(self) -> None:
-        """Colour one finished piece of code exactly, then let the loop have its turn."""
+        """Colour a slice of a finished piece of code exactly, then let the loop have its turn."""
         waiting = [p for p in self.placed_in_sight() if isinstance(p.item, CodeItem) and p.item.wants_exact()]
         if not waiting:
             return
         item = waiting[0].item
-        if isinstance(item, CodeItem):
-            item.color_exactly()
-        self.viewport().update(self.item_rect(waiting[0]))
-        if len(waiting) > 1:
+        if isinstance(item, CodeItem) and item.color_exactly():
+            self.viewport().update(self.item_rect(waiting[0]))
+        if len(waiting) > 1 or waiting[0].item.has_document():
             self._painter_of_code.start()
 
     def press(self, entry: Entry, item: Item, hit: Hit) -> None:
