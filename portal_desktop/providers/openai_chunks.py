@@ -161,6 +161,8 @@ class ChatChunks:
 
     def _chunk(self, value: dict[str, Any], out: list[StreamEvent]) -> None:
         choices = value.get("choices")
+        if not self.begun:
+            self._preamble(value, out)
         if choices:
             self._understood = True
             for choice in as_dicts(choices):
@@ -174,11 +176,12 @@ class ChatChunks:
         if usage or timings:
             self._usage = usage_from_openai(usage, timings) or self._usage
             self._understood = True
-        if not self.begun:
-            self._understood = self._understood or choices is not None
-            self._model = as_text(value.get("model")) or self._model
-            if progress := as_dict(value.get("prompt_progress")):
-                out.append(_reading(progress))
+
+    def _preamble(self, value: dict[str, Any], out: list[StreamEvent]) -> None:
+        self._understood = self._understood or "choices" in value
+        self._model = as_text(value.get("model")) or self._model
+        if progress := as_dict(value.get("prompt_progress")):
+            out.append(_reading(progress))
 
     def _choice(self, choice: Mapping[str, object], out: list[StreamEvent]) -> None:
         delta = choice.get("delta")
