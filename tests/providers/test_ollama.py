@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from portal_desktop.clock import SystemClock
 from portal_desktop.credentials import Secret
 from portal_desktop.errors import InvalidInput, ProviderError
 from portal_desktop.messages import (
@@ -60,13 +59,6 @@ ADD = ToolSpec(
 
 async def no_secret() -> Secret | None:
     return None
-
-
-@pytest.fixture
-async def network() -> AsyncIterator[Network]:
-    network = Network(SystemClock())
-    yield network
-    await network.close()
 
 
 @pytest.fixture
