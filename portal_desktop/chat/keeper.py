@@ -10,14 +10,14 @@ from portal_desktop.errors import InvalidInput, StorageError
 
 SECONDS = 0.5
 CHARACTERS = 1000
-RETRY_SECONDS = 2.0
+RETRY_SECONDS = 1.0
 """Half of what X-50 allows, so that the time a write takes is covered too; 1,000 characters are at most 4 KB."""
 
 
 class Keeper:
     """Saves on its own; the stream never waits for the disk.
 
-    While saving fails, the text stays in memory and saving is tried again every two seconds. `trouble` is called once
+    While saving fails, the text stays in memory and saving is tried again every second. `trouble` is called once
     when that begins, `relieved` when it is over.
     """
 

@@ -14,14 +14,11 @@ from portal_desktop.messages import (
     Finish,
     FinishReason,
     JsonObject,
-    Message,
-    Part,
     PartDelta,
     PartEnd,
     PartStart,
     Phase,
     Progress,
-    Role,
     StreamError,
     StreamEvent,
     Text,
@@ -31,6 +28,8 @@ from portal_desktop.messages import (
     UsageReport,
 )
 from portal_desktop.providers.base import ChatRequest, Completion, Endpoint, ModelFacts, ProviderKind
+from portal_desktop.providers.completion import collect
+from portal_desktop.providers.messages import check_request
 
 ENDPOINT = Endpoint("scripted", ProviderKind.SCRIPTED, "Scripted", "scripted:")
 
@@ -169,7 +168,12 @@ class ScriptedProvider:
         raise ProviderError("model_missing", provider=self._endpoint.id, server=self._endpoint.name, model=model)
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[StreamEvent]:
-        """Play the next response."""
+        """Play the next response; a request no server could use takes none."""
+        try:
+            check_request(request)
+        except PortalError as problem:
+            yield StreamError(problem)
+            return
         self.requests.append(request)
         player = _Player(self._endpoint, request, self._clock)
         try:
@@ -186,15 +190,7 @@ class ScriptedProvider:
 
     async def complete(self, request: ChatRequest) -> Completion:
         """Play the next response as a whole."""
-        parts: list[Part] = []
-        async for event in self.stream(request):
-            if isinstance(event, PartEnd):
-                parts.append(event.part)
-            elif isinstance(event, StreamError):
-                raise event.error
-            elif isinstance(event, Finish):
-                finish = event
-        return Completion(Message(Role.ASSISTANT, tuple(parts)), finish.model, finish.reason.value, finish.usage)
+        return await collect(self.stream(request))
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """Return a small vector per text that depends on the text alone."""

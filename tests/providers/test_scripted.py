@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from portal_desktop.errors import ProviderError
+from portal_desktop.errors import InvalidInput, ProviderError
 from portal_desktop.messages import (
     Finish,
     FinishReason,
@@ -120,3 +120,17 @@ async def test_model_facts_of_an_unknown_name_is_model_missing() -> None:
     with pytest.raises(ProviderError) as caught:
         await provider.model_facts("other")
     assert caught.value.name == "model_missing"
+
+
+@pytest.mark.parametrize(
+    ("request_", "name"), [(ChatRequest("", (user("x"),)), "no_model"), (ChatRequest("demo", ()), "no_messages")]
+)
+async def test_unusable_request_is_refused_as_by_every_provider(request_: ChatRequest, name: str) -> None:
+    provider = ScriptedProvider(script=[[Say("a")]])
+    (event,) = [event async for event in provider.stream(request_)]
+    assert isinstance(event, StreamError)
+    assert event.error.name == name
+    with pytest.raises(InvalidInput):
+        await provider.complete(request_)
+    assert provider.requests == []
+    assert len(provider.remaining) == 1
