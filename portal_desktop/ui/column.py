@@ -21,7 +21,13 @@ class Column(QWidget):
         self._overhang = overhang
         self.column = QVBoxLayout(self)
         self.column.setSpacing(0)
+        self._trailing = 0
         look.changed.connect(self._fit)
+
+    def set_trailing(self, width: int) -> None:
+        """Leave room at the end for a neighbour's scroll bar, so that both columns stand in line."""
+        self._trailing = width
+        self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Share what is left on both sides."""
@@ -32,7 +38,7 @@ class Column(QWidget):
         theme = self._look.theme
         widest = (theme.px(self._width) if self._width else theme.size("column")) + 2 * self._overhang
         least = 8 if self.width() < theme.px(NARROW) else 20
-        side = max(least - self._overhang, (self.width() - widest) // 2, 0)
+        side = max(least - self._overhang, (self.width() - self._trailing - widest) // 2, 0)
         margins = self.column.contentsMargins()
-        if margins.left() != side:
-            self.column.setContentsMargins(side, margins.top(), side, margins.bottom())
+        if (margins.left(), margins.right()) != (side, side + self._trailing):
+            self.column.setContentsMargins(side, margins.top(), side + self._trailing, margins.bottom())

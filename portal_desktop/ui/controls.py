@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtCore import QEvent, QObject, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QIcon, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QFrame,
@@ -15,6 +15,9 @@ from PySide6.QtWidgets import (
     QMenu,
     QPushButton,
     QSizePolicy,
+    QStyle,
+    QStyleOptionButton,
+    QStylePainter,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -26,6 +29,8 @@ from portal_desktop.ui.look import Look
 from portal_desktop.ui.shortcuts import with_keys
 
 TOAST_MS = 10_000
+TOAST_TOP = 58
+SHADOW_STEPS = 8
 
 
 def named(widget: QWidget, name: str, command: str = "") -> None:
@@ -34,17 +39,28 @@ def named(widget: QWidget, name: str, command: str = "") -> None:
     widget.setToolTip(with_keys(name, command) if command else name)
 
 
+class _Tint(QObject):
+    """Redraws a button's icon for each theme, for as long as the button lives."""
+
+    def __init__(self, button: QAbstractButton, look: Look, icon: str, color: str) -> None:
+        super().__init__(button)
+        self._button = button
+        self._look = look
+        self._icon = icon
+        self._color = color
+        look.changed.connect(self.draw)
+        self.draw()
+
+    def draw(self) -> None:
+        """Set the icon."""
+        self._button.setIcon(self._look.icon(self._icon, self._color))
+        side = self._look.theme.px(18)
+        self._button.setIconSize(QSize(side, side))
+
+
 def tint(button: QAbstractButton, look: Look, icon: str, color: str = "muted") -> None:
     """Give a button an icon that follows the theme."""
-
-    def draw() -> None:
-        button.setIcon(look.icon(icon, color))
-        side = look.theme.px(18)
-        button.setIconSize(QSize(side, side))
-
-    draw()
-    look.changed.connect(draw)
-    button.destroyed.connect(lambda: look.changed.disconnect(draw))
+    _Tint(button, look, icon, color)
 
 
 def push_button(
@@ -99,25 +115,42 @@ class PillButton(QPushButton):
             tint(self, look, icon)
 
     def sizeHint(self) -> QSize:
-        """Return the size of the words, with room for the chevron."""
-        hint = super().sizeHint()
-        return QSize(hint.width() + (self._look.theme.px(16) if self._opens else 0), hint.height())
+        """Return the room for icon, words and chevron."""
+        theme = self._look.theme
+        width = self.fontMetrics().horizontalAdvance(self.text()) + 2 * theme.px(11)
+        width += 0 if self.icon().isNull() else theme.px(16 + 6)
+        return QSize(width + (theme.px(14 + 6) if self._opens else 0), super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
-        """Return a width that always leaves the first letters."""
-        return QSize(min(self.sizeHint().width(), self._look.theme.px(64)), self.sizeHint().height())
+        """Return the same: a word cut in half tells nothing."""
+        return self.sizeHint()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the button, then the chevron at its end."""
-        super().paintEvent(event)
-        if not self._opens:
-            return
-        painter = QPainter(self)
-        side = self._look.theme.px(14)
-        pixmap = self._look.theme.pixmap("chevron-down", "muted", 14, self.devicePixelRatioF())
-        left = self._look.theme.px(8)
-        x = left if self.layoutDirection() is Qt.LayoutDirection.RightToLeft else self.width() - side - left
-        painter.drawPixmap(x, (self.height() - side) // 2, pixmap)
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw the frame of the style sheet, then icon, words and chevron from the leading edge."""
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        option.text, option.icon = "", QIcon()
+        icon, text = self.icon(), self.text()
+        painter = QStylePainter(self)
+        painter.drawControl(QStyle.ControlElement.CE_PushButton, option)
+        theme = self._look.theme
+        mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        room = self.rect().adjusted(theme.px(11), 0, -theme.px(11), 0)
+        leading, trailing = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
+        if mirrored:
+            leading, trailing = trailing, leading
+        middle = Qt.AlignmentFlag.AlignVCenter
+        if not icon.isNull():
+            self._paint_icon(painter, icon, 16, leading | middle, room)
+            room.adjust(0 if mirrored else theme.px(22), 0, -theme.px(22) if mirrored else 0, 0)
+        painter.setPen(theme.color("muted" if self.isEnabled() else "faint"))
+        painter.drawText(room, leading | middle, text)
+        if self._opens:
+            self._paint_icon(painter, self._look.icon("chevron-down"), 14, trailing | middle, room)
+
+    def _paint_icon(self, painter: QPainter, icon: QIcon, side: int, place: Qt.AlignmentFlag, room: QRect) -> None:
+        size = QSize(self._look.theme.px(side), self._look.theme.px(side))
+        icon.paint(painter, QStyle.alignedRect(Qt.LayoutDirection.LeftToRight, place, size, room))
 
 
 class PaintedButton(QPushButton):
@@ -214,11 +247,11 @@ def paint_shadow(painter: QPainter, body: QRectF, radius: float, color: QColor, 
     """Paint a soft shadow around a rounded rectangle, a little below it."""
     painter.setPen(Qt.PenStyle.NoPen)
     shade = QColor(color)
-    shade.setAlphaF(color.alphaF() / max(1, reach) * 1.6)
+    shade.setAlphaF(color.alphaF() / SHADOW_STEPS)
     painter.setBrush(shade)
-    for step in range(reach, 0, -1):
-        grown = body.adjusted(-step, -step / 2, step, step).intersected(body.adjusted(-reach, -reach / 2, reach, reach))
-        painter.drawRoundedRect(grown, radius + step, radius + step)
+    for step in range(SHADOW_STEPS, 0, -1):
+        grown = reach * (step / SHADOW_STEPS) ** 1.6
+        painter.drawRoundedRect(body.adjusted(-grown, -grown * 0.4, grown, grown), radius + grown, radius + grown)
 
 
 class SearchField(QLineEdit):
@@ -232,8 +265,8 @@ class SearchField(QLineEdit):
         self._look = look
         self.setPlaceholderText(placeholder)
         named(self, name, command)
-        lens = self.addAction(look.icon("search", "muted"), QLineEdit.ActionPosition.LeadingPosition)
-        look.changed.connect(lambda: lens.setIcon(look.icon("search", "muted")))
+        self._lens = self.addAction(look.icon("search"), QLineEdit.ActionPosition.LeadingPosition)
+        look.changed.connect(self._draw)
         self._keys = plain_label("")
         self._keys.setParent(self)
         self._keys.setProperty("chip", "key")
@@ -261,6 +294,9 @@ class SearchField(QLineEdit):
             self.down.emit()
         else:
             super().keyPressEvent(event)
+
+    def _draw(self) -> None:
+        self._lens.setIcon(self._look.icon("search"))
 
     def _place_keys(self) -> None:
         self._keys.setVisible(bool(self._keys.text()) and not self.text())
@@ -322,7 +358,7 @@ class Toast(FloatCard):
         widest = page.width() - 32
         self.setMaximumWidth(max(120, widest))
         self.adjustSize()
-        self.move(max(0, (page.width() - self.width()) // 2), max(0, page.height() - self.height() - 24))
+        self.move(max(0, (page.width() - self.width()) // 2), TOAST_TOP)
 
     def _act(self) -> None:
         run, self._run = self._run, None

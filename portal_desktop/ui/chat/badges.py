@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 
 from portal_desktop.messages import Part, ToolCall, ToolReturn
+from portal_desktop.ui.dates import day_text, time_text
 from portal_desktop.ui.i18n import tr
 
 LONGEST = 90
@@ -28,21 +30,32 @@ def badge_title(name: str, *, done: bool, ok: bool) -> str:
     return good if ok else bad
 
 
-def badge_detail(call: ToolCall, answer: ToolReturn | None) -> str:
+def badge_detail(call: ToolCall, answer: ToolReturn | None, today: date) -> str:
     """Return the one thing worth reading of a call without opening it, on one line."""
-    known = _fields(answer.content) if answer is not None and answer.ok else {}
+    known = _fields(answer.content) if answer is not None else {}
+    if answer is not None and not answer.ok:
+        message = known.get("message") or known.get("error")
+        return _short(str(message) if message else answer.content)
     for source in (known, call.arguments):
         for field in ("title", "expression", "query", "name"):
             if isinstance(value := source.get(field), str) and value.strip():
-                when = source.get("due")
-                more = f" · {when}" if isinstance(when, str) and when else ""
+                when = source.get("due_date") or source.get("due")
+                more = f" · {due_words(when, today)}" if isinstance(when, str) and when else ""
                 return _short(f"{value}{more}")
-    if answer is not None and not answer.ok:
-        return _short(answer.content)
     return ""
 
 
-def badges(parts: Sequence[Part]) -> tuple[Mapping[str, str], Mapping[str, str]]:
+def due_words(text: str, today: date) -> str:
+    """Return an ISO date or local time as a person says it; words stay as they are."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    day = day_text(moment.date(), today)
+    return day if len(text) <= len("2026-11-22") else f"{day} {time_text(moment.time())}"
+
+
+def badges(parts: Sequence[Part], today: date) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Return titles and details of every call in an answer, by call id."""
     returns = {part.call_id: part for part in parts if isinstance(part, ToolReturn)}
     titles: dict[str, str] = {}
@@ -51,7 +64,7 @@ def badges(parts: Sequence[Part]) -> tuple[Mapping[str, str], Mapping[str, str]]
         if isinstance(part, ToolCall):
             answer = returns.get(part.id)
             titles[part.id] = badge_title(part.name, done=answer is not None, ok=answer is None or answer.ok)
-            details[part.id] = badge_detail(part, answer)
+            details[part.id] = badge_detail(part, answer, today)
     return titles, details
 
 

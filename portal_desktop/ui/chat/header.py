@@ -80,6 +80,8 @@ class ChatHeader(QWidget):
         self.mode.clicked.connect(lambda _checked=False: self.open_modes())
         self.more = icon_button(look, "more", tr("More for this chat"), self.open_menu, kind="outlined")
         self._can_rename = False
+        self._has_place = False
+        self._narrow = False
         row = QHBoxLayout(self)
         row.setContentsMargins(20, 0, 20, 0)
         row.setSpacing(10)
@@ -111,13 +113,22 @@ class ChatHeader(QWidget):
 
     def show_endpoint(self, endpoint: Endpoint | None) -> None:
         """Say where the model runs."""
-        self._place.setVisible(endpoint is not None)
+        self._has_place = endpoint is not None
+        self._show_place()
         if endpoint is None:
             return
         self._place.setText(tr("On this computer") if endpoint.local else tr("Leaves this computer"))
         self._place.setProperty("chip", "ok" if endpoint.local else "warn")
         self._place.style().polish(self._place)
         self._place.setToolTip(f"{endpoint.name}, {endpoint.base_url}")
+
+    def set_narrow(self, *, narrow: bool) -> None:
+        """In a narrow window the title gets the room of the chip; only the chip goes."""
+        self._narrow = narrow
+        self._show_place()
+
+    def _show_place(self) -> None:
+        self._place.setVisible(self._has_place and not self._narrow and self._field.isHidden())
 
     def show_mode(self, mode: Mode) -> None:
         """Show how far turns of this chat may go."""
@@ -177,7 +188,7 @@ class ChatHeader(QWidget):
     def _leave(self) -> None:
         self._field.hide()
         self._title.show()
-        self._place.show()
+        self._show_place()
 
     def _fit(self) -> None:
         self.setFixedHeight(self._look.theme.size("header"))

@@ -18,7 +18,7 @@ from portal_desktop.messages import Mode, Part, PhaseChanged, Role, Source, Stat
 from portal_desktop.providers.base import Patience, Reasoning
 from portal_desktop.ui.chat.badges import badges
 from portal_desktop.ui.chat.questions import Questions
-from portal_desktop.ui.dates import stamp_text
+from portal_desktop.ui.dates import local, stamp_text
 from portal_desktop.ui.spawn import Spawn
 from portal_desktop.ui.transcript.message import TranscriptMessage
 
@@ -344,7 +344,7 @@ class ChatModel(QObject):
 
     def _shown(self, stored: StoredMessage) -> TranscriptMessage:
         parts, status = self._state_of(stored)
-        titles, details = badges(parts)
+        titles, details = badges(parts, local(self._clock.now()).date())
         asked = self._questions.asked(stored.conversation_id) if status is Status.STREAMING else None
         place = stored.siblings.index(stored.id) if stored.id in stored.siblings else 0
         return TranscriptMessage(

@@ -19,7 +19,7 @@ from portal_desktop.ui.chat.header import ChatHeader, MenuEntry
 from portal_desktop.ui.chat.model import ChatModel
 from portal_desktop.ui.chat.phase import PhaseLine
 from portal_desktop.ui.chat.welcome import Welcome
-from portal_desktop.ui.column import Column
+from portal_desktop.ui.column import NARROW, Column
 from portal_desktop.ui.controls import Toast
 from portal_desktop.ui.dialogs import ask
 from portal_desktop.ui.i18n import tr
@@ -102,6 +102,8 @@ class ChatPanel(QWidget):
         column.addWidget(self.stack, 1)
         column.addWidget(phase)
         column.addWidget(foot)
+        self._columns = (phase, foot)
+        self.view.verticalScrollBar().rangeChanged.connect(lambda _least, _most: self._align())
 
     def _connect(self, look: Look) -> None:
         model, view, composer = self.model, self.view, self.composer
@@ -126,7 +128,10 @@ class ChatPanel(QWidget):
         self.header.mode_chosen.connect(self._mode_chosen)
         self.header.sidebar_wanted.connect(self.sidebar_wanted)
         self._found.changed.connect(self._show_model)
-        look.changed.connect(lambda: view.set_theme(look.theme))
+        look.changed.connect(self._draw)
+
+    def _draw(self) -> None:
+        self.view.set_theme(self._look.theme)
 
     def _bind(self) -> None:
         bind(self, "chat.stop", self._escape, inside=True)
@@ -159,6 +164,7 @@ class ChatPanel(QWidget):
         super().resizeEvent(event)
         self.composer.set_ceiling(max(44, self.height() // 3 - 70))
         self.welcome.arrange(self.width())
+        self.header.set_narrow(narrow=self.width() < self._look.theme.px(NARROW))
 
     async def open(self, conversation_id: int | None, message_id: int = 0) -> None:
         """Show a conversation, at a message when one is given."""
@@ -279,6 +285,14 @@ class ChatPanel(QWidget):
 
     def _show_page(self) -> None:
         self.stack.setCurrentWidget(self.view if self.model.messages() else self.welcome)
+        self._align()
+
+    def _align(self) -> None:
+        """Keep the composer in line with the text above it, whose scroll bar takes room of its own."""
+        bar = self.view.verticalScrollBar()
+        scrolls = self.stack.currentWidget() is self.view and bar.maximum() > bar.minimum()
+        for column in self._columns:
+            column.set_trailing(bar.sizeHint().width() if scrolls else 0)
 
     def _message_changed(self, message: TranscriptMessage, own: bool) -> None:
         self.view.apply(message, own=own)

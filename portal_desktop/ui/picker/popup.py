@@ -182,7 +182,11 @@ class ModelPicker(QFrame):
         self._state.setVisible(bool(self._state.text()))
         self._again.setVisible(not lines and self._found.state is Search.NONE)
         theme = self._look.theme
-        wanted = sum(self.view.sizeHintForRow(row) for row in range(len(lines))) + theme.px(96 if lines else 150)
+        wanted = (
+            sum(self.view.sizeHintForRow(row) for row in range(len(lines)))
+            + theme.px(78 if lines else 150)
+            + (theme.px(30) if not self._add.isHidden() else 0)
+        )
         self.resize(theme.px(WIDTH), min(theme.px(TALLEST), wanted))
 
     def _words(self, *, empty: bool) -> str:

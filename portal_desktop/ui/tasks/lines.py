@@ -42,7 +42,7 @@ class TaskDelegate(QStyledItemDelegate):
         """Return the height of a heading or an item."""
         theme = self._look.theme
         if self._model.line(index.row()).task is None:
-            return QSize(200, theme.px(40 if index.row() else 34))
+            return QSize(200, theme.px(40))
         return QSize(200, theme.size("task_row"))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Where) -> None:
@@ -186,6 +186,6 @@ class TaskDelegate(QStyledItemDelegate):
             painter.drawRoundedRect(place.adjusted(0.5, 0.5, -0.5, -0.5), theme.radius("chip"), theme.radius("chip"))
         painter.setFont(theme.font("small"))
         painter.setPen(theme.color(text))
-        room = int(place.width() - (theme.px(16) if chip.framed else 0))
+        room = int(place.width() - theme.px(16)) if chip.framed else int(place.width()) + 2
         words = painter.fontMetrics().elidedText(chip.text, Qt.TextElideMode.ElideRight, room)
         painter.drawText(place, Qt.AlignmentFlag.AlignCenter, words)

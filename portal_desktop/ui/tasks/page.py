@@ -160,6 +160,8 @@ class TasksPage(QWidget):
         top = Column(self._look, COLUMN, overhang=8)
         top.column.setContentsMargins(0, 18, 0, 0)
         top.column.addWidget(self.quick)
+        bar = self.list.verticalScrollBar()
+        bar.rangeChanged.connect(lambda least, most: top.set_trailing(bar.sizeHint().width() if most > least else 0))
         self._empty = EmptyState(
             self._look,
             "tasks",

@@ -70,7 +70,7 @@ class QuickAdd(QWidget):
         self.field.focus_moved.connect(lambda: card.light(on=self.field.hasFocus()))
         self._line = QWidget()
         self._chips = QHBoxLayout(self._line)
-        self._chips.setContentsMargins(12, 0, 8, 0)
+        self._chips.setContentsMargins(12, 2, 8, 0)
         self._chips.setSpacing(6)
         self._line.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         column = QVBoxLayout(self)
@@ -117,7 +117,7 @@ class QuickAdd(QWidget):
     def _draw(self) -> None:
         self._plus.setPixmap(self._look.theme.pixmap("plus", "text", 18, self.devicePixelRatioF()))
         self.field.setFont(self._look.theme.font("body"))
-        self.field.setMinimumHeight(self._look.theme.px(32))
+        self.field.setMinimumHeight(self._look.theme.px(34))
 
 
 def _chip_label(chip: Chip) -> QLabel:

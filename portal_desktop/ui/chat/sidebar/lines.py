@@ -25,7 +25,7 @@ class LineDelegate(QStyledItemDelegate):
         theme = self._look.theme
         kind = index.data(Roles.KIND)
         if kind == Kind.HEADER.value:
-            return QSize(100, theme.px(31 if index.row() else 24))
+            return QSize(100, theme.px(31))
         return QSize(100, theme.px(52) if kind == Kind.HIT.value else theme.size("row"))
 
     def paint(
@@ -54,7 +54,7 @@ class LineDelegate(QStyledItemDelegate):
         theme = self._look.theme
         painter.setFont(theme.font("label", bold=True))
         painter.setPen(theme.color("muted"))
-        room = box.adjusted(theme.px(10), 0, -theme.px(6), -theme.px(4))
+        room = box.adjusted(theme.px(10), 0, -theme.px(6), -theme.px(6))
         painter.drawText(room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, text)
 
     def _frame(

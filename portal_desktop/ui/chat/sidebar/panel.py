@@ -125,9 +125,11 @@ class Sidebar(QWidget):
         self.list.menu_wanted.connect(self._menu)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 12, 12, 8)
-        column.setSpacing(6)
+        column.setSpacing(0)
         column.addWidget(self.search)
+        column.addSpacing(9)
         column.addWidget(self.new)
+        column.addSpacing(7)
         column.addWidget(self.list, 1)
         bind(self.list, "tasks.delete", lambda: self._on_current(self.delete_wanted.emit), inside=True)
 

@@ -1,0 +1,67 @@
+"""A real core in a temporary home whose only model server is a script, and the windows on top of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from portal_desktop.assembly import Core
+from portal_desktop.clock import Clock
+from portal_desktop.paths import Paths
+from portal_desktop.providers.base import Endpoint, ModelFacts, Provider, ProviderKind
+from portal_desktop.providers.catalogue import Catalogue
+from portal_desktop.providers.registry import Providers
+from portal_desktop.providers.scripted import ScriptedProvider
+from portal_desktop.settings import Environment
+
+SCRIPTED = Endpoint("ollama", ProviderKind.SCRIPTED, "Ollama", "http://127.0.0.1:11434")
+MODELS = (
+    ModelFacts(
+        "qwen3:8b", "ollama", tools=True, thinking=True, context_length=40960, size_bytes=5_200_000_000, parameters="8B",
+        quantization="Q4_K_M", loaded=True,
+    ),
+    ModelFacts("llama3.2:3b", "ollama", tools=True, thinking=False, context_length=131072, parameters="3B"),
+    ModelFacts("nomic-embed-text", "ollama", embedding=True, tools=False, context_length=2048),
+)
+
+
+class ScriptedCore(Core):
+    """The product's own core; only the provider is a script. `script` may be replaced at any time."""
+
+    def __init__(self, home: Path, *, clock: Clock | None = None, models: Iterable[ModelFacts] = MODELS) -> None:
+        self._models = tuple(models)
+        self.script: list[Any] = []
+        super().__init__(Paths.below(home), Environment({"TZ": "UTC"}), clock=clock, ports=())
+
+    def _build_models(self, ports: Iterable[int] | None) -> None:
+        super()._build_models(ports)
+        provider = ScriptedProvider(SCRIPTED, self.script, models=self._models, clock=self.clock)
+        self.scripted = provider
+        built_in: tuple[Provider, ...] = (provider,) if self._models else ()
+        self.providers = Providers(
+            self.network, self.settings, self._credential, built_in=built_in, holders=self.catalogue.holders
+        )
+        self.catalogue = Catalogue(self.providers.providers, self.clock, self.bus.publish)
+        self.discovery._changed = self.providers.set_discovered
+
+    def play(self, *responses: Any) -> None:
+        self.scripted._script.extend(responses)
+
+
+@asynccontextmanager
+async def running_core(home: Path, **options: Any) -> AsyncIterator[ScriptedCore]:
+    core = ScriptedCore(home, **options)
+    await core.start()
+    try:
+        yield core
+    finally:
+        await core.stop()
+
+
+async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
