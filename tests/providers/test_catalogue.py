@@ -170,13 +170,13 @@ async def test_models_changed_is_published_once_per_change(network: Network) -> 
 async def test_models_over_a_working_day_come_from_memory_four_times_of_five(network: Network) -> None:
     async with FakeOllama(THREE) as server:
         bench = Bench(network, server)
-        for five_minutes in range(8 * 12):
-            for _ in range(4):
+        for quarter in range(8 * 4):
+            for _ in range(10):
                 await bench.ids()
                 await bench.catalogue.facts("s0/a:1b")
-            if five_minutes % 12 == 0:
+            if quarter % 4 == 0:
                 await bench.ids(refresh=True)
-            await bench.clock.advance(300)
+            await bench.clock.advance(900)
         assert bench.catalogue.statistics.hit_rate > 0.8
 
 
