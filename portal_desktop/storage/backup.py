@@ -36,6 +36,7 @@ from portal_desktop.storage.database import Database
 from portal_desktop.storage.faults import storage_error
 from portal_desktop.storage.migrations import MIGRATIONS, Migration
 from portal_desktop.storage.preparation import bring_up_to_date, free_bytes
+from portal_desktop.storage.process import unfinished_name
 
 T = TypeVar("T")
 Copies: TypeAlias = list[Backup]
@@ -163,7 +164,7 @@ class Backups:
             await self._database.close()
             return await self._apart(lambda: self._replace(prepared))
         finally:
-            await self._apart(lambda: _remove(prepared))
+            await self._apart(lambda: files.remove(prepared))
 
     def _list(self) -> Copies:
         found = [read_description(path) or describe_unknown(path) for path in self._folder.glob(f"{PREFIX}*.db")]
@@ -171,8 +172,7 @@ class Backups:
 
     def _prepare(self, backup: Backup) -> Path:
         """Copy the backup beside the database and bring it up to date there."""
-        prepared = self._database.path.with_name(f"{self._database.path.name}.restoring")
-        _remove(prepared)
+        prepared = unfinished_name(self._database.path)
         prepared.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._free(prepared.parent) < 2 * backup.size:
             raise StorageError("disk_full", technical=f"a restore needs {2 * backup.size} bytes")
@@ -198,15 +198,15 @@ class Backups:
             _write_into(writer, prepared)
 
     def _replace(self, prepared: Path) -> Path | None:
-        """Rename: the log goes first, so that it can never be applied to a file it does not belong to."""
+        """Rename: the logs go first, so that they can never be applied to a file they do not belong to."""
         path = self._database.path
         with prepared.open("rb+") as file:
             os.fsync(file.fileno())
         aside = _free_name(path.with_name(f"{path.name}.damaged-{self._clock.now():%Y%m%dT%H%M%SZ}"))
         present = path.exists()
-        wal = files.wal_of(path)
-        if wal.exists():
-            wal.rename(files.wal_of(aside))
+        for name_of in (files.wal_of, files.journal_of):
+            if name_of(path).exists():
+                name_of(path).rename(name_of(aside))
         files.shm_of(path).unlink(missing_ok=True)
         if present:
             _second_name(path, aside)
@@ -232,15 +232,21 @@ class Backups:
 
 
 def superfluous(backups: Iterable[Backup], keep: Keep) -> list[Backup]:
-    """Return the copies rotation removes. The newest of a day or week stands for it; broken ones stand for nothing."""
+    """Return the copies rotation removes.
+
+    The newest of a day or week stands for it; those made on demand are kept as often as daily ones, however many
+    there are of one day; broken ones stand for nothing and stay to be looked at.
+    """
     newest_first = sorted(backups, key=lambda backup: backup.created, reverse=True)
     good = [backup for backup in newest_first if backup.verdict is not Verdict.FAILED]
     kept = {backup.path for backup in [one for one in good if one.reason in SAFETY][: keep.safety]}
+    kept.update([backup.path for backup in good if backup.reason is Reason.MANUAL][: keep.daily])
     days: dict[object, Path] = {}
     weeks: dict[object, Path] = {}
     for backup in good:
-        if backup.reason not in SAFETY:
+        if backup.reason is Reason.DAILY:
             days.setdefault(backup.created.date(), backup.path)
+        if backup.reason not in SAFETY:
             weeks.setdefault(backup.created.isocalendar()[:2], backup.path)
     kept.update(list(days.values())[: keep.daily])
     kept.update(list(weeks.values())[: keep.weekly])
@@ -268,7 +274,7 @@ def _write_into(writer: apsw.Connection, prepared: Path) -> None:
 def _free_name(path: Path) -> Path:
     """Return the name, with a number behind it where a file or the log of one already has it."""
     number, name = 1, path
-    while name.exists() or files.wal_of(name).exists():
+    while any(one.exists() for one in (name, files.wal_of(name), files.journal_of(name))):
         number += 1
         name = path.with_name(f"{path.name}-{number}")
     return name
@@ -279,8 +285,3 @@ def _second_name(path: Path, aside: Path) -> None:
         os.link(path, aside)
     except OSError:
         shutil.copyfile(path, aside)
-
-
-def _remove(path: Path) -> None:
-    for name in (path, files.wal_of(path), files.shm_of(path)):
-        name.unlink(missing_ok=True)

@@ -46,8 +46,8 @@ def read_header(path: Path) -> Header | None:
             raw = file.read(HEADER_BYTES)
             size = os.fstat(file.fileno()).st_size
     except FileNotFoundError:
-        if _has_content(wal_of(path)):
-            raise StorageError("database_damaged", technical=f"{path.name} is gone, its -wal is there") from None
+        if _has_content(wal_of(path)) or _has_content(journal_of(path)):
+            raise StorageError("database_damaged", technical=f"{path.name} is gone, its log is there") from None
         return None
     if len(raw) < HEADER_BYTES or not raw.startswith(MAGIC):
         raise StorageError("database_damaged", technical=f"{path.name} is {size} bytes and no database")
@@ -200,6 +200,17 @@ def wal_of(path: Path) -> Path:
 def shm_of(path: Path) -> Path:
     """Return the name of the shared-memory index that belongs to a file."""
     return path.with_name(path.name + "-shm")
+
+
+def journal_of(path: Path) -> Path:
+    """Return the name of the rollback journal that belongs to a file; SQLite needs it to change the journal mode."""
+    return path.with_name(path.name + "-journal")
+
+
+def remove(path: Path) -> None:
+    """Delete a file of ours with everything SQLite keeps beside it; a journal left behind would be played back."""
+    for name in (journal_of(path), wal_of(path), shm_of(path), path):
+        name.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

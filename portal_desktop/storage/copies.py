@@ -17,6 +17,7 @@ from portal_desktop.clock import Clock, from_iso, to_iso
 from portal_desktop.errors import StorageError
 from portal_desktop.storage import connect as files
 from portal_desktop.storage.faults import storage_error
+from portal_desktop.storage.process import sweep_unfinished, unfinished_name
 
 PREFIX = "portal-"
 HASH_BLOCK = 1 << 20
@@ -72,13 +73,14 @@ def make_copy(source: Path, folder: Path, clock: Clock, reason: Reason, *, free:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_room(source, folder, free)
         target = _name_for(folder, clock, reason)
-        unfinished = target.with_suffix(".partial")
+        sweep_unfinished(folder)
+        unfinished = unfinished_name(target)
         try:
             counts = _copy(source, unfinished)
             version = verify_file(unfinished, counts)
             unfinished.replace(target)
         finally:
-            unfinished.unlink(missing_ok=True)
+            files.remove(unfinished)
         files.sync_folder(folder)
         return _describe(target, reason, clock.now(), counts, version)
     except (apsw.Error, OSError) as error:
@@ -204,7 +206,7 @@ def _describe(path: Path, reason: Reason, created: datetime, counts: Mapping[str
             "digest": backup.digest,
         }
     )
-    unfinished = path.with_suffix(".json.partial")
+    unfinished = unfinished_name(_description_of(path))
     unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(_description_of(path))
     return backup

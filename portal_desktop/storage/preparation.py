@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +14,7 @@ from portal_desktop.clock import Clock
 from portal_desktop.storage import connect as files
 from portal_desktop.storage.copies import Reason, make_copy
 from portal_desktop.storage.migrations import Migration, migrate
-from portal_desktop.storage.process import is_alive, process_token
+from portal_desktop.storage.process import sweep_unfinished, unfinished_name
 
 
 def free_bytes(folder: Path) -> int:
@@ -31,7 +30,7 @@ def prepare(path: Path, backups: Path, clock: Clock, steps: Sequence[Migration])
         apsw.Error, OSError: what SQLite or the disk said.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _sweep(path)
+    sweep_unfinished(path.parent)
     header = files.read_header(path)
     if header is None:
         create(path, steps)
@@ -44,15 +43,13 @@ def prepare(path: Path, backups: Path, clock: Clock, steps: Sequence[Migration])
 
 def create(path: Path, steps: Sequence[Migration]) -> None:
     """Make a complete new file and only then give it its name; another program's file is never replaced."""
-    token = process_token().replace(":", "-")
-    unfinished = path.with_name(f"{path.name}.new-{token}~{uuid.uuid4().hex[:8]}")
+    unfinished = unfinished_name(path)
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
         bring_up_to_date(unfinished, steps)
         publish(unfinished, path)
     finally:
-        for leftover in (unfinished, files.wal_of(unfinished), files.shm_of(unfinished)):
-            leftover.unlink(missing_ok=True)
+        files.remove(unfinished)
 
 
 def bring_up_to_date(path: Path, steps: Sequence[Migration]) -> None:
@@ -84,11 +81,3 @@ def _version_inside(path: Path, known: int) -> int:
         version = files.user_version(connection)
         files.refuse_newer(version, known)
         return version
-
-
-def _sweep(path: Path) -> None:
-    """Remove what a program left that died while it made a new file; no such file ever held a user's row."""
-    for leftover in path.parent.glob(f"{path.name}.new-*"):
-        token = leftover.name.partition(".new-")[2].rpartition("~")[0]
-        if not is_alive(token.replace("-", ":", 1)):
-            leftover.unlink(missing_ok=True)

@@ -1,11 +1,13 @@
-"""Which process wrote a row, and whether it still lives; a number the system gave to another one does not count."""
+"""Which process wrote a row or a file, and whether it still lives; a number given to another one does not count."""
 
 from __future__ import annotations
 
 import os
 import sys
+import uuid
 from pathlib import Path
 
+MARK = ".unfinished~"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -23,6 +25,20 @@ def is_alive(token: str) -> bool:
     """Tell whether the very process that made this token still runs."""
     number, _, _ = token.partition(":")
     return number.isdecimal() and process_token(int(number)) == token
+
+
+def unfinished_name(path: Path) -> Path:
+    """Return a name beside `path` that no other work uses, for a file that is not complete yet."""
+    token = process_token().replace(":", "=")
+    return path.with_name(f"{path.name}{MARK}{token}~{uuid.uuid4().hex[:8]}")
+
+
+def sweep_unfinished(folder: Path) -> None:
+    """Remove the unfinished files of processes that died over them; none of them ever was anybody's data."""
+    for leftover in folder.glob(f"*{MARK}*"):
+        token = leftover.name.partition(MARK)[2].partition("~")[0]
+        if not is_alive(token.replace("=", ":", 1)):
+            leftover.unlink(missing_ok=True)
 
 
 if sys.platform == "linux":
