@@ -10,6 +10,7 @@ import pytest
 from portal_desktop.messages import Usage
 from portal_desktop.net import Network
 from portal_desktop.providers.openai import OpenAIProvider
+from tests.servers.base import chunked
 from tests.servers.openai import FakeOpenAI, stream
 from tests.streams.openai import DONE, WAYS, call, chunk, end, say, sse, think, usage
 from tests.support.streams import OTHER, TOOL, Outcome, ask, no_key, run
@@ -281,7 +282,7 @@ STREAMS: list[tuple[str, bytes, list[Any]]] = [
 
 async def _run(network: Network, pieces: list[bytes], **options: Any) -> Outcome:
     async with FakeOpenAI() as server:
-        server.script(stream(*pieces))
+        server.script(stream(chunked(pieces)))
         return await run(OpenAIProvider(server.endpoint(), network, no_key), ask(tools=(TOOL, OTHER), **options))
 
 

@@ -312,6 +312,11 @@ class FakeServer:
             await writer.drain()
 
 
+def chunked(pieces: Sequence[bytes]) -> Raw:
+    """Return pieces as HTTP chunks of their own that go out in one write: the client still sees each by itself."""
+    return Raw(b"".join(_framed(piece, "chunked") for piece in pieces))
+
+
 def _framed(data: bytes, framing: Framing) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data) if framing == "chunked" else data
 
