@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from portal_desktop.clock import Clock
 from portal_desktop.errors import PortalError, ToolError
 from portal_desktop.messages import JsonObject, ToolCall, ToolReturn, ToolSpec
-from portal_desktop.tools.arguments import ArgumentCheck, BadSchema, check_schema
+from portal_desktop.tools.arguments import ArgumentCheck, BadSchema, Problem, check_schema
 from portal_desktop.tools.base import Tool, ToolContext
 from portal_desktop.tools.results import ResultStore, capped, compact
 
@@ -201,28 +201,35 @@ class ToolRegistry:
         """
         entry = self._entries.get(call.name)
         if entry is None or not entry.enabled:
-            return self._refused(call, "TOOL_NOT_FOUND", f"There is no tool {call.name!r}.")
+            return self._refused(call, context, "TOOL_NOT_FOUND", f"There is no tool {call.name!r}.")
         if call.problem:
-            return self._refuse(entry, call, [{"path": "$", "problem": call.problem}])
+            return self._refuse(entry, call, context, [Problem("$", call.problem)])
         try:
             checked = await entry.arguments.check(call.arguments)
         except BadSchema as error:
             self._failures.append(LoadFailure(entry.source, call.name, str(error)))
             self.enable(call.name, enabled=False)
-            return self._refused(call, "TOOL_BROKEN", "This tool cannot be used; its description is faulty.")
+            words = "This tool cannot be used; its description is faulty."
+            return self._refused(call, context, "TOOL_BROKEN", words)
         if checked.problems:
-            return self._refuse(
-                entry, call, [{"path": each.path, "problem": each.problem} for each in checked.problems]
-            )
+            return self._refuse(entry, call, context, checked.problems)
         started = self._clock.monotonic()
         outcome = await self._outcome(entry, checked.arguments, context)
-        text, whole = await capped(outcome.text, context, self._store)
+        text, whole = await self._capped(outcome.text, call.name, context)
         seconds = self._clock.monotonic() - started
         self._count(entry, ok=outcome.ok, repaired=bool(checked.repairs), seconds=seconds)
         if checked.repairs:
             log.info("arguments of %s repaired: %s", call.name, "; ".join(checked.repairs))
         self._tell(ToolRun(call, context, checked.arguments, checked.repairs, outcome.ok, outcome.code, seconds))
         return ToolReturn(call.id, call.name, text, ok=outcome.ok, seconds=seconds, whole=whole)
+
+    async def _capped(self, text: str, name: str, context: ToolContext) -> tuple[str, str]:
+        """Return the cut result; one that cannot be kept whole is still cut, and says so."""
+        try:
+            return await capped(text, context, self._store)
+        except PortalError as error:
+            log.warning("the result of %s was not kept: %s", name, error.name)
+            return await capped(text, context, None)
 
     async def _outcome(self, entry: _Entry, arguments: JsonObject, context: ToolContext) -> _Outcome:
         tool = entry.tool
@@ -251,16 +258,15 @@ class ToolRegistry:
             )
             return _failed("TOOL_FAILED", words)
 
-    def _refuse(self, entry: _Entry, call: ToolCall, problems: list[dict[str, str]]) -> ToolReturn:
-        statistics = entry.statistics
-        entry.statistics = replace(statistics, refused=statistics.refused + 1)
+    def _refuse(self, entry: _Entry, call: ToolCall, context: ToolContext, problems: Sequence[Problem]) -> ToolReturn:
+        entry.statistics = replace(entry.statistics, refused=entry.statistics.refused + 1)
         words = "The arguments do not fit, nothing was run. Correct them and call again."
-        return self._refused(call, "VALIDATION_ERROR", words, problems)
+        return self._refused(call, context, "VALIDATION_ERROR", words, problems)
 
     def _refused(
-        self, call: ToolCall, code: str, words: str, problems: list[dict[str, str]] | None = None
+        self, call: ToolCall, context: ToolContext, code: str, words: str, problems: Sequence[Problem] = ()
     ) -> ToolReturn:
-        self._tell(ToolRun(call, ToolContext(), call.arguments, (), ok=False, code=code, seconds=0.0))
+        self._tell(ToolRun(call, context, call.arguments, (), ok=False, code=code, seconds=0.0))
         return ToolReturn(call.id, call.name, _failed(code, words, problems).text, ok=False)
 
     @staticmethod
@@ -279,10 +285,10 @@ class ToolRegistry:
             self._observe(run)
 
 
-def _failed(code: str, words: str, problems: list[dict[str, str]] | None = None) -> _Outcome:
+def _failed(code: str, words: str, problems: Sequence[Problem] = ()) -> _Outcome:
     answer: dict[str, object] = {"success": False, "error": code, "message": words}
     if problems:
-        answer["problems"] = problems
+        answer["problems"] = [{"path": each.path, "problem": each.problem} for each in problems]
     return _Outcome(compact(answer), ok=False, code=code)
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
-from pathlib import Path
-from zoneinfo import ZoneInfo
+from collections.abc import Callable
 
 import pytest
 
@@ -14,22 +11,9 @@ from portal_desktop.storage.database import Database
 from portal_desktop.storage.tasks import TaskRows
 from portal_desktop.tasks import TaskBook
 from tests.support.clock import FakeClock
+from tests.support.todo import BERLIN, clock, database
 
-BERLIN = ZoneInfo("Europe/Berlin")
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """Wednesday 18 November 2026, 10:00 in Berlin."""
-    return FakeClock(datetime(2026, 11, 18, 9, 0, tzinfo=UTC))
-
-
-@pytest.fixture
-async def database(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Database]:
-    database = Database(tmp_path / "portal.db", clock=clock)
-    await database.open()
-    yield database
-    await database.close()
+__all__ = ["clock", "database"]
 
 
 @pytest.fixture

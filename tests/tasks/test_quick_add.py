@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -68,6 +69,19 @@ def test_quick_add_understood_pieces_say_what_was_read_and_where() -> None:
 
 def test_quick_add_line_of_endless_text_is_all_title() -> None:
     assert parse_quick_add("tomorrow " * 10_000, NOW).understood == ()
+
+
+@pytest.mark.spec("X-70")
+@pytest.mark.parametrize(
+    "line", ["pay rent tomorrow 9am #home !high every month", "the of " * 71, "in a " * 100, "every 3. mai am " * 31]
+)
+def test_quick_add_line_is_understood_in_ten_milliseconds(line: str) -> None:
+    def seconds() -> float:
+        start = time.thread_time()
+        parse_quick_add(line, NOW, "de")
+        return time.thread_time() - start
+
+    assert min(seconds() for _ in range(5)) < 0.010
 
 
 async def test_quick_add_draft_is_accepted_by_the_book(book: TaskBook) -> None:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -24,23 +21,12 @@ from portal_desktop.tools.registry import ToolRegistry, ToolRun
 from portal_desktop.tools.results import result_tools
 from portal_desktop.tools.tasks import task_tools
 from tests.support.clock import FakeClock
+from tests.support.todo import BERLIN, clock, database
 
-BERLIN = ZoneInfo("Europe/Berlin")
 Ask: TypeAlias = Callable[..., Awaitable[tuple[ToolReturn, dict[str, Any]]]]
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    """Wednesday 18 November 2026, 10:00 in Berlin."""
-    return FakeClock(datetime(2026, 11, 18, 9, 0, tzinfo=UTC))
-
-
-@pytest.fixture
-async def database(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Database]:
-    database = Database(tmp_path / "portal.db", clock=clock)
-    await database.open()
-    yield database
-    await database.close()
+__all__ = ["clock", "database"]
 
 
 @pytest.fixture

@@ -293,7 +293,8 @@ async def test_registry_arguments_out_of_all_size_are_refused(plain: ToolRegistr
 
 async def test_registry_unreadable_arguments_are_told_and_not_run(plain: ToolRegistry) -> None:
     plain.register(tool())
-    result = await plain.execute(ToolCall("c", "probe", {}, problem="not JSON", raw="{"), ToolContext())
+    registry_call = ToolCall("c", "probe", {}, problem="not JSON", raw="{")
+    result = await plain.execute(registry_call, ToolContext())
     assert json.loads(result.content)["problems"] == [{"path": "$", "problem": "not JSON"}]
 
 

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from portal_desktop.messages import JsonObject, ToolCall, ToolReturn
+from portal_desktop.storage.database import Database
 from portal_desktop.storage.results import ResultRows
 from portal_desktop.tools.base import Tool, ToolContext
 from portal_desktop.tools.registry import ToolRegistry
@@ -102,6 +103,15 @@ async def test_results_without_a_store_say_that_the_rest_is_gone(clock: FakeCloc
     assert len(result.content) <= MOST_CHARACTERS
     assert result.content.endswith("of 20000 characters; the rest was not kept.]")
     assert result.whole == ""
+
+
+@pytest.mark.expects_log("the result of printer was not kept: storage_failed")
+async def test_results_that_cannot_be_kept_are_still_cut(registry: ToolRegistry, database: Database) -> None:
+    registry.register(printing("y" * 20_000))
+    await database.close()
+    result = await printed(registry, ToolContext())
+    assert result.ok
+    assert result.content.endswith("the rest was not kept.]")
 
 
 async def test_results_of_an_unknown_id_are_not_found(ask: Ask) -> None:
