@@ -118,8 +118,10 @@ class Exchange:
         self.deadlines = deadlines
         self.max_bytes = max_bytes
         self.received = 0
+        self.opened = False
         self.connected = False
         self.answered = False
+        self._wire: Any = None
 
     def error(self, name: str, *, technical: str = "", **values: object) -> ProviderError:
         """Return an entry of the catalogue with this server's names filled in."""
@@ -170,9 +172,16 @@ class Exchange:
     async def trace(self, event: str, details: Mapping[str, Any]) -> None:
         """Follow httpx's own account of a request: when it is connected, and whether any byte was answered."""
         if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
-            self._notice_first_bytes(details["return_value"])
+            self._wire = details["return_value"]
+            self.opened = event == "connection.start_tls.complete" or self.url.scheme == "http"
+            self._notice_first_bytes(self._wire)
         elif event == "http11.send_request_headers.started":
             self.connected = True
+
+    async def abandon(self) -> None:
+        """Close the connection of a request that never had an answer; httpcore loses one cancelled during TLS."""
+        if self._wire is not None:
+            await self._wire.aclose()
 
     def _notice_first_bytes(self, stream: Any) -> None:  # noqa: ANN401 - httpx gives its connection without a type
         self.answered = False

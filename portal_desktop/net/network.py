@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import json as json_module
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -109,7 +109,7 @@ class Network:
         begun = self._clock.now()
         response: httpx.Response | None = None
         try:
-            response = await watch.guard(self._send(exchange, watch, method, headers or {}, content))
+            response = await watch.guard(_unlost(exchange, self._send(exchange, watch, method, headers or {}, content)))
             answer = ByteStream(response, watch, exchange, self._clock.now())
             if 300 <= answer.status < 400 and "location" in answer.headers:
                 raise exchange.error("redirected", technical=f"status {answer.status}")
@@ -118,6 +118,8 @@ class Network:
             watcher.cancel()
             if response is not None:
                 await response.aclose()
+            else:
+                await exchange.abandon()
             self._log(exchange, purpose, begun, len(content))
 
     async def close(self) -> None:
@@ -160,7 +162,7 @@ class Network:
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
                 if exchange.answered or not exchange.connected:
                     raise
-                exchange.connected = False
+                exchange.opened = exchange.connected = False
                 watch.limit(exchange.deadlines.connect)
                 return await client.send(request, stream=True)
 
@@ -181,6 +183,24 @@ class Network:
         if is_loopback(url.host) or _excepted(url.host, self._proxies.get("no_proxy", "")):
             return ""
         return self._proxies.get(f"{url.scheme}_proxy") or self._proxies.get("all_proxy", "")
+
+
+async def _unlost(exchange: Exchange, sending: Coroutine[Any, Any, httpx.Response]) -> httpx.Response:
+    """Send, and let a cancellation wait for the one step between a connection standing and its request being begun.
+
+    Cancelled there, httpcore keeps the open connection in its pool for ever, and a hundred of them fill it.
+    """
+    task = asyncio.ensure_future(sending)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while exchange.opened and not exchange.connected and not task.done():  # noqa: ASYNC110 - a turn or two of the loop
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task})
+        if not task.cancelled() and task.exception() is None:
+            await task.result().aclose()
+        raise
 
 
 async def _make_client(secure: bool, local: bool, proxy: str) -> httpx.AsyncClient:

@@ -393,6 +393,22 @@ async def test_stream_closed_early_closes_the_connection_within_100_ms(
 
 
 @pytest.mark.spec("R-39")
+async def test_stream_cancelled_while_it_connects_leaves_no_connection_behind(network: Network) -> None:
+    async with FakeOllama(scenario="silent") as server:
+        provider = client(server, network)
+        for number in range(200):
+            using = asyncio.create_task(events_of(provider, ask()))
+            for _ in range(number % 40):
+                await asyncio.sleep(0)
+            using.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await using
+        async with asyncio.timeout(5):
+            while server._running:
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.spec("R-39")
 async def test_stream_started_and_cancelled_200_times_leaves_no_task_and_no_connection(network: Network) -> None:
     async with FakeOllama(scenario="silent") as server:
         provider = client(server, network)
