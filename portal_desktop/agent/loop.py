@@ -47,12 +47,20 @@ _BROKEN = "the answer broke off"
 class Agent:
     """Lives for one turn; all it knows comes with the spec and goes with the events.
 
-    `redact` masks secrets in what servers said before it becomes a part of the answer.
+    `redact` masks secrets in what servers said before it becomes a part of the answer. `observe` is told what each
+    request came to.
     """
 
     def __init__(
-        self, provider: Provider, tools: Tools, clock: Clock, *, redact: Callable[[str], str] = redact
+        self,
+        provider: Provider,
+        tools: Tools,
+        clock: Clock,
+        *,
+        redact: Callable[[str], str] = redact,
+        observe: Callable[[Reply], None] = lambda _: None,
     ) -> None:
+        self._observe = observe
         self._provider = provider
         self._tools = tools
         self._clock = clock
@@ -116,7 +124,9 @@ class Agent:
                 self._fail(spec, _too_long(spec.model, manifest))
                 return
             names = tuple(tool.name for tool in offered)
-            reply = await Round(self._outlet, self._phases, names, self._usage, overlap).read(self._provider, request)
+            reading = Round(self._outlet, self._phases, self._clock, offered=names, usage=self._usage, overlap=overlap)
+            reply = await reading.read(self._provider, request)
+            self._observe(reply)
             overlap = None
             self._account(reply)
             if reply.error is not None and reply.error.name != _EMPTY:

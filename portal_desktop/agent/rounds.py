@@ -11,6 +11,7 @@ from portal_desktop.agent.calls import repaired
 from portal_desktop.agent.outlet import Outlet
 from portal_desktop.agent.overlap import Overlap
 from portal_desktop.agent.phases import PhaseLine
+from portal_desktop.clock import Clock
 from portal_desktop.errors import PortalError, ProviderError
 from portal_desktop.messages import (
     Finish,
@@ -43,14 +44,25 @@ class Reply:
     usage: Usage | None = None
     finish: Finish | None = None
     error: PortalError | None = None
+    first_token_seconds: float | None = None
+    seconds: float = 0.0
 
 
 class Round:
     """Reads one stream into the outlet. `usage` is what earlier rounds of the turn have used."""
 
     def __init__(
-        self, outlet: Outlet, phases: PhaseLine, offered: Sequence[str], usage: Usage | None, overlap: Overlap | None
+        self,
+        outlet: Outlet,
+        phases: PhaseLine,
+        clock: Clock,
+        *,
+        offered: Sequence[str],
+        usage: Usage | None,
+        overlap: Overlap | None,
     ) -> None:
+        self._clock = clock
+        self._started = clock.monotonic()
         self._outlet = outlet
         self._phases = phases
         self._offered = offered
@@ -67,6 +79,7 @@ class Round:
         """Read to the end; the connection is closed when this returns or is cancelled."""
         endpoint = provider.endpoint
         self._phases.enter(Phase.CONNECTING, endpoint.name)
+        self._started = self._clock.monotonic()
         stream = cast("_Closable", provider.stream(request))
         async with aclosing(stream) as events:
             async for event in events:
@@ -95,6 +108,8 @@ class Round:
                 self._reply.error = error
 
     def _start(self, event: PartStart) -> None:
+        if self._reply.first_token_seconds is None:
+            self._reply.first_token_seconds = self._clock.monotonic() - self._started
         self._phases.enter(Phase.THINKING if event.part == "thinking" else Phase.WRITING)
         parts = self._outlet.answer.parts()
         place = self._places[event.index] = len(parts)
@@ -153,6 +168,7 @@ class Round:
 
     def _ended(self, endpoint: Endpoint) -> Reply:
         reply = self._reply
+        reply.seconds = self._clock.monotonic() - self._started
         if reply.finish is None and reply.error is None:
             reply.error = ProviderError(
                 "connection_lost", provider=endpoint.id, server=endpoint.name, technical="the stream ended without end"

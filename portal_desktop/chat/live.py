@@ -300,7 +300,9 @@ class LiveChats:
             resume=job.base,
             turn_id=turn.id,
         )
-        return Agent(job.provider, self._tools, self._clock, redact=self._redact), spec
+        observe = partial(self._rows.requested, job.provider.endpoint.id, job.model)
+        agent = Agent(job.provider, self._tools, self._clock, redact=self._redact, observe=observe)
+        return agent, spec
 
     async def _known(self, full_id: str) -> ModelFacts | None:
         if self._facts is None:

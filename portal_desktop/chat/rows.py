@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from portal_desktop.agent.approval import ApprovalRequest, Approve, Decision
+from portal_desktop.agent.rounds import Reply
 from portal_desktop.chat.keeper import Keeper
 from portal_desktop.chat.plan import Wish
 from portal_desktop.chat.turn import Turn, grown
@@ -18,7 +19,9 @@ from portal_desktop.events import (
     ApprovalAnswered,
     ApprovalAsked,
     Bus,
+    ContextFolded,
     ConversationChanged,
+    RequestFinished,
     StorageTrouble,
     ToolRan,
 )
@@ -62,6 +65,21 @@ class Rows:
         if keeper is not None and (more := grown(event)):
             keeper.grew(more)
 
+    def requested(self, endpoint_id: str, model: str, reply: Reply) -> None:
+        """Tell what a request came to; a count the server did not report stays unknown."""
+        usage = reply.usage
+        self._bus.publish(
+            RequestFinished(
+                endpoint_id,
+                model,
+                reply.first_token_seconds,
+                reply.seconds,
+                usage.prompt_tokens if usage else None,
+                usage.completion_tokens if usage else None,
+                reply.error.name if reply.error else "",
+            )
+        )
+
     def asking(self, wish: Wish, conversation_id: int) -> Wish:
         """Return the wish with its question told on the bus."""
         return replace(wish, approve=self._announced(wish.approve, conversation_id))
@@ -90,6 +108,9 @@ class Rows:
             task = asyncio.create_task(self._save_late(turn, keeper, save), name="save an answer late")
             self._late.add(task)
             task.add_done_callback(self._late.discard)
+        context = turn.context
+        if context is not None and context.dropped_messages:
+            self._bus.publish(ContextFolded(turn.conversation_id, context.dropped_messages, context.budget))
         self._bus.publish(AnswerFinished(turn.conversation_id, turn.answer_id, end.status.value))
         self._bus.publish(ConversationChanged(turn.conversation_id))
 

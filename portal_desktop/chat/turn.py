@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from portal_desktop.agent.answer import Answer
+from portal_desktop.agent.context import Manifest
 from portal_desktop.agent.failures import failure
 from portal_desktop.agent.loop import Agent
 from portal_desktop.agent.spec import TurnSpec
@@ -132,6 +133,12 @@ class Turn:
     def finished(self) -> TurnFinished | None:
         """How it ended; None while it runs."""
         return self._finished
+
+    @property
+    def context(self) -> Manifest | None:
+        """What the last request consisted of; None before the first."""
+        manifests = self._agent.manifests if self._agent is not None else ()
+        return manifests[-1] if manifests else None
 
     @property
     def result(self) -> TurnResult | None:

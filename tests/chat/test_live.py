@@ -11,7 +11,16 @@ import pytest
 from portal_desktop.agent.answer import Answer
 from portal_desktop.agent.approval import ApprovalRequest, Decision
 from portal_desktop.errors import InvalidInput, ProviderError, SettingsError
-from portal_desktop.events import AnswerFinished, ApprovalAnswered, ApprovalAsked, MessageAdded, ToolRan, TurnStarted
+from portal_desktop.events import (
+    AnswerFinished,
+    ApprovalAnswered,
+    ApprovalAsked,
+    ContextFolded,
+    MessageAdded,
+    RequestFinished,
+    ToolRan,
+    TurnStarted,
+)
 from portal_desktop.messages import (
     Failure,
     Mode,
@@ -411,3 +420,22 @@ async def test_task_persona_empty_reply_is_the_apps_own_text(tmp_path: Path) -> 
         assert isinstance(note, Note)
         assert "five things" in note.text
         assert provider.requests[0].deadlines.first_token == 30.0
+
+
+async def test_requests_and_dropped_turns_are_told_on_the_bus(tmp_path: Path) -> None:
+    provider = ScriptedProvider(script=[[Say("a" * 1500), Count(Usage(5, 2))], [Say("b")]])
+    facts = {MODEL: ModelFacts("demo", "scripted", context_length=1200)}
+    async with core(tmp_path, provider, facts=facts) as here:
+        turn = await ask(here, "x" * 900)
+        again = await ask(here, "y" * 900, turn.conversation_id)
+        await asyncio.sleep(0.01)
+        requests = [event for event in here.events if isinstance(event, RequestFinished)]
+        assert [(event.model, event.prompt_tokens, event.error_name) for event in requests] == [
+            ("demo", 5, ""),
+            ("demo", None, ""),
+        ]
+        assert all(event.seconds >= (event.first_token_seconds or 99) for event in requests)
+        (folded,) = [event for event in here.events if isinstance(event, ContextFolded)]
+        assert folded.dropped_messages == 2
+        assert again.context.limit == 1200
+        assert [message.text[0] for message in provider.requests[1].messages[1:]] == ["y"]
