@@ -23,7 +23,7 @@ from portal_desktop.errors import InvalidInput, SecretError
 from portal_desktop.log import redact
 
 CANARY = "canary-5d1f-key"
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Rows:
