@@ -151,7 +151,7 @@ def layout() -> None:
 
 def bench() -> None:
     """Measure and compare with the committed baseline."""
-    run(BIN / "portal", "bench", "--baseline", ROOT / "tests" / "benchmarks" / "baseline.json")
+    run(BIN / "portal", "bench")
 
 
 def screenshots() -> None:
