@@ -25,9 +25,12 @@ from portal_desktop.events import (
     StorageTrouble,
     ToolRan,
 )
+from portal_desktop.log import get_logger
 from portal_desktop.messages import PartEnd, ToolReturn, TurnEvent, TurnFinished
 from portal_desktop.storage.conversations import Conversations
 from portal_desktop.storage.turns import TurnRows
+
+log = get_logger("chat")
 
 
 class Rows:
@@ -89,6 +92,7 @@ class Rows:
         for task in tuple(self._late):
             task.cancel()
         if self._late:
+            log.warning("Answers could not be saved before the end", count=len(self._late))
             await asyncio.wait(self._late)
         for keeper in tuple(self._keepers.values()):
             await keeper.end()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from portal_desktop.agent.answer import Answer
@@ -228,6 +228,10 @@ class Turn:
 
     async def _take(self, event: TurnEvent) -> None:
         self._heard = self._clock.monotonic()
+        if isinstance(event, PhaseChanged) and (event.phase, event.detail) == (self._phase.phase, self._phase.detail):
+            event = replace(event, started=self._phase.started)
+            if event == self._phase:
+                return
         self._answer.apply(event)
         match event:
             case PhaseChanged():

@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from portal_desktop.agent.approval import ApprovalRequest, Decision
+from portal_desktop.agent.phases import describe
+from portal_desktop.clock import Clock, SystemClock
 from portal_desktop.errors import StorageError
 from portal_desktop.events import StorageTrouble
-from portal_desktop.messages import Failure, Mode, Part, PartDelta, Source, Status, Text, ToolReturn
+from portal_desktop.messages import (
+    Failure,
+    Mode,
+    Part,
+    PartDelta,
+    Phase,
+    PhaseChanged,
+    Source,
+    Status,
+    Text,
+    ToolReturn,
+)
 from portal_desktop.net import Network
 from portal_desktop.providers.base import Endpoint, ProviderKind
 from portal_desktop.providers.openai import OpenAIProvider
 from portal_desktop.providers.scripted import Call, Hold, Say, ScriptedProvider
 from tests.servers.base import Hold as ServerHold
 from tests.servers.base import Reply
-from tests.servers.openai import STREAM, FakeOpenAI
+from tests.servers.openai import STREAM, FakeOpenAI, answer
 from tests.streams import openai as sse
 from tests.support.clock import FakeClock
 from tests.support.core import Core, core
-from tests.support.toolbox import Toolbox, tool
+from tests.support.toolbox import Toolbox, risky, tool
 
 
 async def full(here: Core, *, is_full: bool) -> None:
@@ -130,17 +146,23 @@ async def test_turns_of_several_chats_run_at_once_and_keep_their_texts_apart(tmp
             assert stored.message.text == f"word{number} " * 50
 
 
+async def no_secret() -> None:
+    return None
+
+
+@asynccontextmanager
+async def connected(clock: Clock) -> AsyncIterator[tuple[FakeOpenAI, OpenAIProvider]]:
+    async with FakeOpenAI() as server:
+        network = Network(clock)
+        endpoint = Endpoint("fake", ProviderKind.OPENAI, "Fake", f"{server.base_url}/v1")
+        yield server, OpenAIProvider(endpoint, network, no_secret)
+        await network.close()
+
+
 @pytest.fixture
 async def silent(fake_clock: FakeClock) -> AsyncIterator[tuple[FakeOpenAI, OpenAIProvider]]:
-    async with FakeOpenAI() as server:
-        network = Network(fake_clock)
-
-        async def nothing() -> None:
-            return None
-
-        endpoint = Endpoint("fake", ProviderKind.OPENAI, "Fake", f"{server.base_url}/v1")
-        yield server, OpenAIProvider(endpoint, network, nothing)
-        await network.close()
+    async with connected(fake_clock) as both:
+        yield both
 
 
 @pytest.mark.spec("T-15")
@@ -201,3 +223,87 @@ async def test_silent_server_asks_a_watching_user_and_goes_on(
         await fake_clock.advance(1)
         assert (await turn.wait()).status is Status.COMPLETE
         assert asked == [pytest.approx(120, abs=2)]
+
+
+@pytest.mark.spec("X-32")
+async def test_phase_follows_a_server_through_a_turn_within_half_a_second(tmp_path: Path) -> None:
+    gates = [asyncio.Event() for _ in range(7)]
+    told: list[PhaseChanged] = []
+
+    async def allow(request: ApprovalRequest) -> Decision:
+        await gates[5].wait()
+        return Decision.ALLOW
+
+    async def run(arguments: Any, context: Any) -> object:
+        await gates[6].wait()
+        return "ran"
+
+    progress = {"total": 100, "cache": 0, "processed": 25, "time_ms": 5}
+    steps = [
+        ServerHold(gates[1]),
+        sse.chunk({"role": "assistant", "content": None}, prompt_progress=progress),
+        ServerHold(gates[2]),
+        sse.think("hm"),
+        ServerHold(gates[3]),
+        sse.say("So. "),
+        ServerHold(gates[4]),
+        sse.call(0, "c", "run", "{}"),
+        sse.end("tool_calls"),
+    ]
+    box = Toolbox(replace(risky("run"), run=run))
+    variables = {"PORTAL_CHAT_DEFAULT_MODEL": "fake/m"}
+    async with (
+        connected(SystemClock()) as (server, provider),
+        core(tmp_path, provider, tools=box, variables=variables) as here,
+    ):
+        server.script(Reply(steps, 200, STREAM, head=[ServerHold(gates[0])]), answer("Done."))
+        turn = await here.live.send(None, "Hello", source=Source.WINDOW, mode=Mode.ACT, approve=allow)
+
+        async def listen() -> None:
+            async for event in turn.events():
+                if isinstance(event, PhaseChanged):
+                    told.append(event)
+
+        listening = asyncio.create_task(listen())
+        expected = [
+            (None, Phase.CONNECTING, "Fake"),
+            (1, Phase.READING, ""),
+            (2, Phase.THINKING, ""),
+            (3, Phase.WRITING, ""),
+            (4, Phase.WAITING, "Run"),
+            (5, Phase.TOOL, "Run"),
+            (6, Phase.DONE, ""),
+        ]
+        gates[0].set()
+        for gate, phase, detail in expected:
+            if gate is not None:
+                gates[gate].set()
+            async with asyncio.timeout(0.5):
+                while (turn.phase.phase, turn.phase.detail) != (phase, detail):
+                    await asyncio.sleep(0.005)
+            words = describe(turn.phase, heard=turn.heard, now=SystemClock().monotonic())
+            assert words
+        await listening
+        assert [event.fraction for event in told if event.phase is Phase.READING] == [0.25]
+        assert [event.phase for event in told] == [
+            *(phase for _, phase, _ in expected[:-1]),
+            Phase.CONNECTING,
+            Phase.WRITING,
+            Phase.DONE,
+        ]
+
+
+@pytest.mark.expects_log("could not be saved")
+async def test_close_with_a_full_disk_gives_up_in_time_and_says_so(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    script = [[Say("Begin. "), Hold(gate), Say("word " * 8000)]]
+    async with core(tmp_path, ScriptedProvider(script=script)) as here:
+        turn = await here.live.send(None, "Hi", source=Source.WINDOW)
+        await until(lambda: bool(turn.parts))
+        await full(here, is_full=True)
+        gate.set()
+        assert (await turn.wait()).status is Status.COMPLETE
+        assert not turn.saved
+        await asyncio.wait_for(here.live.close(), 5)
+        await full(here, is_full=False)
+        assert (await here.history.path(turn.conversation_id))[1].status is Status.STREAMING
