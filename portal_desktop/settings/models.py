@@ -74,7 +74,7 @@ class EndpointSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-    kind: Literal["ollama", "openai", "lmstudio", "engine", "scripted"]
+    kind: Literal["ollama", "openai", "lmstudio"]
     name: Annotated[str, Field(max_length=100)] = ""
     base_url: Annotated[str, Field(max_length=2000), AfterValidator(_usable_address)]
     credential: Annotated[str, Field(max_length=100)] = ""

@@ -82,12 +82,20 @@ class Settings:
         await self.reload()
 
     async def reload(self) -> None:
-        """Read the user's values again: another window or process changed them."""
+        """Read the user's values again: another window or process changed them.
+
+        A table that cannot be read leaves the values as they are, and is listed in `problems`.
+        """
         if self._store is None:
+            return
+        try:
+            stored = await self._store.load()
+        except SettingsError as error:
+            self._problems[Origin.USER] = (error,)
             return
         values: dict[str, Any] = {}
         problems: list[SettingsError] = []
-        for name, value in (await self._store.load()).items():
+        for name, value in stored.items():
             setting = self._by_id.get(name)
             if setting is None:
                 continue

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from datetime import UTC
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from portal_desktop.cli import tasks
-from portal_desktop.errors import InvalidInput
-from portal_desktop.tasks import TaskBook
+from portal_desktop.errors import InvalidInput, ToolError
+from portal_desktop.storage.database import Database
+from portal_desktop.storage.tasks import TaskRows
+from portal_desktop.tasks import TaskBook, TaskDraft
+from portal_desktop.tools.base import ToolContext
+from portal_desktop.tools.tasks import task_tools
 from tests.cli.conftest import Screen
+from tests.support.clock import FakeClock
 
 Run = Callable[..., Any]
 
@@ -113,6 +120,56 @@ async def test_tasks_that_break_a_rule_are_refused_by_the_rules_of_the_list(
 async def test_tasks_that_are_not_there_are_an_error(words: tuple[str, ...], run: Run) -> None:
     with pytest.raises(InvalidInput):
         await run(*words)
+
+
+PARITY: list[tuple[str, dict[str, object], tuple[str, ...]]] = [
+    ("add_task", {"title": "buy milk"}, ("add", "buy milk", "--plain")),
+    ("add_task", {"title": "  "}, ("add", "  ", "--plain")),
+    ("add_task", {"title": "x" * 201}, ("add", "x" * 201, "--plain")),
+    ("add_task", {"title": "a", "due_date": "tomorrow 9am"}, ("add", "a", "--plain", "--due", "tomorrow 9am")),
+    ("add_task", {"title": "a", "due_date": "someday"}, ("add", "a", "--plain", "--due", "someday")),
+    ("add_task", {"title": "a", "repeat": "every monday"}, ("add", "a", "--plain", "--repeat", "every monday")),
+    ("add_task", {"title": "a", "repeat": "often"}, ("add", "a", "--plain", "--repeat", "often")),
+    ("add_task", {"title": "a", "priority": "high", "tags": ["x"]}, ("add", "a", "--priority", "high", "--tag", "x")),
+    ("add_task", {"title": "a", "description": "y" * 1001}, ("add", "a", "--description", "y" * 1001)),
+    ("update_task", {"task_id": 1, "title": "b"}, ("edit", "1", "--title", "b")),
+    ("update_task", {"task_id": 1, "due_date": None}, ("edit", "1", "--due", "none")),
+    ("update_task", {"task_id": 9, "title": "b"}, ("edit", "9", "--title", "b")),
+    ("complete_task", {"task_id": 1}, ("done", "1")),
+    ("complete_task", {"task_id": 9}, ("done", "9")),
+    ("delete_task", {"task_id": 1}, ("rm", "1")),
+    ("delete_task", {"task_id": 9}, ("rm", "9")),
+]
+
+
+@pytest.mark.spec("X-75")
+@pytest.mark.parametrize(("name", "arguments", "words"), PARITY)
+async def test_tasks_by_tool_and_by_command_become_the_same(
+    name: str, arguments: dict[str, object], words: tuple[str, ...], tmp_path: Path, fake_clock: FakeClock
+) -> None:
+    async def by_tool(book: TaskBook) -> None:
+        tool = next(tool for tool in task_tools(book) if tool.name == name)
+        await tool.run(arguments, ToolContext())
+
+    async def by_command(book: TaskBook) -> None:
+        parser = argparse.ArgumentParser()
+        tasks.add_options(parser)
+        await tasks.run(parser.parse_args(words), Screen().output, book=book, language="en")
+
+    outcomes = []
+    for number, act in enumerate((by_tool, by_command)):
+        database = Database(tmp_path / f"{number}.db", clock=fake_clock)
+        await database.open()
+        book = TaskBook(TaskRows(database, fake_clock), fake_clock, lambda: UTC)
+        await book.add(TaskDraft("first", due="2026-12-24"))
+        refused = False
+        try:
+            await act(book)
+        except (InvalidInput, ToolError):
+            refused = True
+        outcomes.append((refused, [tasks.task_fields(task) for task in (await book.list()).tasks]))
+        await database.close()
+    assert outcomes[0] == outcomes[1]
 
 
 async def test_undo_without_a_change_says_there_is_none(run: Run) -> None:
