@@ -27,6 +27,9 @@ PING_SECONDS = 15
 
 HTTP_THREADS = 4
 
+EMBEDDING_BATCH = 2048
+"""Tokens of one text that is embedded; a longer one is refused, because it must be read in one go."""
+
 
 def main(environ: Mapping[str, str]) -> int:
     """Run the engine until standard input ends; return the exit code.
@@ -80,6 +83,8 @@ def _parameters(package: Any, config: EngineConfig, key: str) -> Any:  # noqa: A
     parameters.cpuparams_batch.n_threads = config.threads
     parameters.use_jinja = True
     parameters.embedding = config.embedding
+    if config.embedding:
+        parameters.n_batch = parameters.n_ubatch = EMBEDDING_BATCH
     parameters.endpoint_slots = True
     return parameters
 

@@ -40,6 +40,7 @@ from portal_desktop.providers.engine.engine import Engine
 from portal_desktop.providers.engine.launch import engine_command
 from portal_desktop.providers.engine.models import ModelFiles
 from portal_desktop.providers.engine.provider import EngineProvider
+from tests.models.embedder import build_embedder
 from tests.models.scripted import CHAINS, SPLIT_TEXT, build_random
 
 pytestmark = pytest.mark.integration
@@ -270,6 +271,21 @@ async def test_list_models_starts_nothing_and_marks_the_loaded_one(provider: Eng
     (model,) = await provider.list_models()
     assert model.loaded is True
     assert (await provider.model_facts("scripted")).loaded is True
+
+
+async def test_embed_gives_one_unit_vector_per_text_without_unloading_the_chat_model(
+    provider: EngineProvider, engine: Engine, scripted_model: Path, tmp_path: Path
+) -> None:
+    await events_of(provider, ask("Hello"))
+    provider._files = ModelFiles(tmp_path)
+    build_embedder(tmp_path / "embedder.gguf")
+    assert (await provider.model_facts("embedder")).embedding is True
+    vectors = await provider.embed("embedder", ["buy milk", "call anna", "buy milk"])
+    assert [len(vector) for vector in vectors] == [64, 64, 64]
+    assert sum(value * value for value in vectors[0]) == pytest.approx(1, abs=1e-3)
+    assert vectors[0] == pytest.approx(vectors[2], abs=1e-4)
+    assert vectors[0] != pytest.approx(vectors[1], abs=1e-2)
+    assert engine.loaded == scripted_model
 
 
 async def test_embed_with_a_chat_model_says_that_it_cannot(provider: EngineProvider) -> None:
