@@ -7,7 +7,7 @@ no single layout is expensive. `feed` costs O(chunk), however long the text alre
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from portal_desktop.ui.transcript.tables import column_sides, column_weights, count_cells
@@ -91,6 +91,9 @@ class _State:
     rows: int = 0
     cut: bool = False
 
+    def copy(self) -> _State:
+        return _State(self.fence, self.indent, self.inner_fence, self.blank, self.rows, self.cut)
+
 
 class BlockDocument:
     """The blocks of one text part. `blocks[:settled]` never change again."""
@@ -98,7 +101,7 @@ class BlockDocument:
     def __init__(self) -> None:
         self.blocks: list[Block] = []
         self.references: list[str] = []
-        self.length = 0
+        self.settled = 0
         self._state = _State()
         self._partial = ""
         self._committed = 0
@@ -108,18 +111,8 @@ class BlockDocument:
         self._last_line = ""
         self._before = _State()
 
-    @property
-    def settled(self) -> int:
-        """How many blocks are final."""
-        return (
-            self._committed - 1
-            if self._committed and not self.blocks[self._committed - 1].closed
-            else (self._committed)
-        )
-
     def feed(self, chunk: str) -> int:
         """Add text and return the index of the first block that changed."""
-        self.length += len(chunk)
         self._take_back()
         first = self.settled
         lines = (self._partial + chunk).split("\n")
@@ -131,7 +124,7 @@ class BlockDocument:
             self._add(self._partial[:cut], tail=False)
             self._break_piece()
             self._partial = self._partial[cut:]
-        self._committed = len(self.blocks)
+        self._settle()
         self._try_partial()
         return first
 
@@ -143,8 +136,12 @@ class BlockDocument:
             self._commit(self._partial.removesuffix("\r"))
             self._partial = ""
         self._close()
-        self._committed = len(self.blocks)
+        self._settle()
         return first
+
+    def _settle(self) -> None:
+        self._committed = len(self.blocks)
+        self.settled = self._committed - (0 if self._open() is None else 1)
 
     def _take_back(self) -> None:
         if not self._tentative:
@@ -177,7 +174,7 @@ class BlockDocument:
         group = self._group()
         self._lines_in_group = 0 if group is None else len(group.lines)
         self._last_line = group.lines[-1] if group is not None and group.lines else ""
-        self._before = replace(self._state)
+        self._before = self._state.copy()
         self._commit(self._partial, tentative=True)
 
     def _undecided(self) -> bool:
@@ -388,7 +385,7 @@ class BlockDocument:
         self._append(block, line)
 
     def _append(self, block: Block, line: str) -> None:
-        block.source += "\n" + line
+        block.source = f"{block.source}\n{line}" if block.lines else line
         block.lines += 1
 
     def _force(self, block: Block) -> None:

@@ -146,7 +146,7 @@ def _warning(url: QUrl, host: str, shown: str) -> str:
     named = _HOST_IN_TEXT.match(shown.strip())
     if named and _bare(_ace(named[1])) != _bare(host):
         return "The text names another address"
-    if _looks_alike(url.host()):
+    if _looks_alike(host):
         return "Some letters only look like others"
     if len(url.query()) > QUERY_LIMIT:
         return "The address carries a long text away"
@@ -158,14 +158,14 @@ def _bare(host: str) -> str:
 
 
 def _looks_alike(host: str) -> bool:
-    """Return whether a name mixes scripts, or is punycode that Qt would not show as letters."""
-    if any(label.startswith("xn--") for label in host.lower().split(".")):
+    """Return whether a name mixes scripts, passes for a Latin one, or is punycode that stands for nothing."""
+    try:
+        labels = [label.encode("ascii").decode("idna") for label in host.split(".")]
+    except UnicodeError:
         return True
-    for label in host.split("."):
+    for label in labels:
         scripts = {unicodedata.name(letter, "?").split(" ")[0] for letter in label if letter.isalpha()}
-        if len(scripts - {"CJK", "HIRAGANA", "KATAKANA"}) > 1 or (
-            scripts & {"CYRILLIC", "GREEK"} and _all_latin(label)
-        ):
+        if len(scripts - {"CJK", "HIRAGANA", "KATAKANA"}) > 1 or (scripts & {"CYRILLIC", "GREEK"} and _all_latin(label)):
             return True
     return False
 

@@ -113,7 +113,24 @@ def links(values: dict[str, str]) -> Iterator[Hostile]:
 
 def markup() -> Iterator[Hostile]:
     """Yield HTML of all sorts; it is shown as text."""
-    tags = ["script", "style", "table", "div", "form", "input", "button", "details", "marquee", "math", "svg", "canvas", "template", "noscript", "plaintext", "xmp"]
+    tags = [
+        "script",
+        "style",
+        "table",
+        "div",
+        "form",
+        "input",
+        "button",
+        "details",
+        "marquee",
+        "math",
+        "svg",
+        "canvas",
+        "template",
+        "noscript",
+        "plaintext",
+        "xmp",
+    ]
     for tag in tags:
         yield Hostile(f"html-{tag}", f"before <{tag} onclick=x()>inside</{tag}> after")
         yield Hostile(f"html-block-{tag}", f"<{tag}>\n\n**bold**\n\n</{tag}>")
