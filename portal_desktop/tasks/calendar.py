@@ -77,5 +77,7 @@ def after_exactly(now: datetime, span: timedelta) -> datetime:
 
 
 def zone_name(zone: tzinfo) -> str:
-    """Return the name under which a zone is stored."""
-    return zone.key if isinstance(zone, ZoneInfo) and zone.key else zone.tzname(None) or "UTC"
+    """Return the name under which a zone is stored; empty, which means the user's own, for one without a name."""
+    if isinstance(zone, ZoneInfo):
+        return zone.key or ""
+    return "UTC" if zone is UTC else ""

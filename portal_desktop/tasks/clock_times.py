@@ -11,7 +11,11 @@ from portal_desktop.tasks.words import DayPart, Token, kinds_of
 
 _CLOCK = r"(?:@?hk?|@?j|@?nkn|@?nu?[<>]nk?|@?nk|@?H>n|@?bnk?|@?q[<>]nk?|@n)"
 _PART = r"(?:if*p|[O@]?f?p)"
+NIGHT = time(21)
+MORNING_HOUR = 6
 _HALF_DAY = 12
+_AFTERNOON = 15
+_EVENING_FROM = 4
 
 TIMES = (
     re.compile(_CLOCK),
@@ -63,14 +67,15 @@ def _in_part(clock: time, part: DayPart) -> time | None:
     """Return the time moved into its part of the day; None where both contradict each other."""
     if not part.late:
         return clock if clock.hour < _HALF_DAY else None
-    if part.time.hour == 21:
+    if part.time == NIGHT:
         return _at_night(clock)
     if clock.hour >= _HALF_DAY:
-        return clock
-    return clock.replace(hour=clock.hour + _HALF_DAY) if clock.hour else None
+        return clock if clock.hour > _HALF_DAY or part.time.hour <= _AFTERNOON else None
+    first = _EVENING_FROM if part.time.hour > _AFTERNOON else 1
+    return clock.replace(hour=clock.hour + _HALF_DAY) if clock.hour >= first else None
 
 
 def _at_night(clock: time) -> time:
     if clock.hour == _HALF_DAY:
         return clock.replace(hour=0)
-    return clock.replace(hour=clock.hour + _HALF_DAY) if 6 <= clock.hour < _HALF_DAY else clock
+    return clock.replace(hour=clock.hour + _HALF_DAY) if MORNING_HOUR <= clock.hour < _HALF_DAY else clock

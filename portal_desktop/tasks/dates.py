@@ -5,6 +5,8 @@ Readings that people disagree on:
 - "friday" and "next friday" are the first Friday after today, "this friday" may be today: the nearer reading, because
   a deadline read too late is missed. The Friday of next week is "friday next week". "Übernächsten Freitag" is the
   one after.
+- "next weekend" is that of next week, as "this weekend" is the nearer one.
+- The night of a day ends on the next: "heute Nacht um 1" is 1:00 tomorrow.
 - "next week" is its Monday, "next month" and "next year" are their first day; "in a week" is seven days from today.
 - "end of the week" is Sunday, "weekend" the Saturday, "mid" a month the 15th.
 - A day and month without a year is the next such day; 29 February waits for the next leap year.
@@ -26,7 +28,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from portal_desktop.tasks import calendar
-from portal_desktop.tasks.clock_times import TIMES, read_time
+from portal_desktop.tasks.clock_times import MORNING_HOUR, NIGHT, TIMES, read_time
 from portal_desktop.tasks.words import Token, Words, kinds_of, tokens_of
 from portal_desktop.tasks.words_de import GERMAN
 from portal_desktop.tasks.words_en import ENGLISH
@@ -97,7 +99,7 @@ def date_at(tokens: Sequence[Token], kinds: str, position: int, now: datetime) -
     for end, clock in _times_at(tokens, kinds, position):
         best = _longer(best, Found(_next_time(clock, now), position, end))
         for last, day in _days_at(tokens, kinds, end, now.date()):
-            best = _longer(best, Found(_joined(day, clock, now), position, last))
+            best = _longer(best, Found(_joined(day, clock, now, tokens[position:end]), position, last))
     return best
 
 
@@ -115,13 +117,17 @@ def _with_time_behind(
         return Found(_of_moment(day, now), position, end)
     best = Found(Reading(day) if day is not None else None, position, end)
     for last, clock in _times_at(tokens, kinds, end):
-        best = _longer(best, Found(_joined(day, clock, now), position, last))
+        best = _longer(best, Found(_joined(day, clock, now, tokens[end:last]), position, last))
     return best
 
 
-def _joined(day: date | None, clock: time | None, now: datetime) -> Reading | None:
+def _joined(day: date | None, clock: time | None, now: datetime, said: Sequence[Token] = ()) -> Reading | None:
+    """Return day and time as one; the small hours of "tonight" belong to the day after."""
     if day is None or clock is None or isinstance(day, datetime) or now.tzinfo is None:
         return None
+    at_night = any(token.kind == "p" and token.value.time == NIGHT for token in said)
+    if at_night and clock.hour < MORNING_HOUR:
+        day += timedelta(days=1)
     moment = calendar.local(day, clock, now.tzinfo)
     return Reading(moment.date(), moment.time())
 

@@ -103,6 +103,12 @@ the 31st                      | 2026-12-31
 15th of next month            | 2026-12-15
 29 February                   | 2028-02-29
 christmas eve                 | 2026-12-24
+first monday of next month    | 2026-12-07
+last friday of the month      | 2026-11-27
+11 at night                   | 2026-11-18 23:00
+friday 12 at night            | 2026-11-21 00:00
+in 3 days and 2 hours         | 2026-11-21 12:00
+quarter past nine             | 2026-11-19 09:15
 2026-12-24                    | 2026-12-24
 2026-12-24 09:00              | 2026-12-24 09:00
 2026-12-24T09:00:00Z          | 2026-12-24 10:00
@@ -119,6 +125,12 @@ gestern                       | 2026-11-17
 heute Abend                   | 2026-11-18 19:00
 heute abend um 8              | 2026-11-18 20:00
 heute Nacht                   | 2026-11-18 21:00
+heute Nacht um 11             | 2026-11-18 23:00
+heute Nacht um 1              | 2026-11-19 01:00
+nachts um 1                   | 2026-11-19 01:00
+ersten Montag im nächsten Monat | 2026-12-07
+übernächstes Wochenende       | 2026-12-05
+um drei Uhr nachmittags       | 2026-11-18 15:00
 heute Mittag                  | 2026-11-18 12:00
 heute Nachmittag um 3         | 2026-11-18 15:00
 heute um 17 Uhr               | 2026-11-18 17:00
@@ -229,6 +241,12 @@ Dienstag, 3. Mai 2027
 0am
 heute um 25 Uhr
 9pm in the morning
+tonight at 1
+noon in the evening
+middle of the week
+ten days past nine
+fifth monday of next month of
+Mi, 24.11.2026
 in half a week
 in 1.5 months
 in 9999 years
