@@ -140,11 +140,12 @@ class Desk:
 
     async def _furnish(self, core: Core) -> None:
         rooms = importlib.import_module("portal_desktop.desktop.rooms")
-        self._rooms = rooms.Rooms(core, self.window, self._look, self._places, self.spawn)
-        self._rooms.window_closed.connect(self._closed)
+        furnished = rooms.Rooms(core, self.window, self._look, self._places, self.spawn)
+        furnished.window_closed.connect(self._closed)
         core.settings.subscribe(lambda _setting: self._follow_settings())
         self._follow_settings()
-        await self._rooms.start()
+        await furnished.start()
+        self._rooms = furnished
         core.watch()
         self._take(self._arguments)
 

@@ -46,7 +46,8 @@ class Rooms(QObject):
         self._places = places
         self._spawn = spawn
         self._panels: list[ChatPanel] = []
-        self._windows: list[PortalWindow] = []
+        self._windows: dict[PortalWindow, Spawn] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self.questions = Questions(core.clock, self)
         self.found = FoundModels(
             catalogue=core.catalogue,
@@ -67,19 +68,29 @@ class Rooms(QObject):
         )
         self.tasks = TasksFeed(core.book, core.bus, spawn, chat_title=self.chats.title, parent=self)
         self.chats.loaded.connect(self.tasks.tell)
+        self.chat: ChatPage
+        self.tasks_page: TasksPage
+        self._subscription: Subscription[SettingChanged] = core.bus.subscribe(SettingChanged, self._setting_changed)
+
+    async def _build(self) -> None:
+        """Make the pages one by one, so that the loop runs between them."""
+        panel = self._panel(self._window.toast, self._spawn)
+        await asyncio.sleep(0)
         self.chat = ChatPage(
-            look,
-            self._panel(window.toast, spawn),
+            self._look,
+            panel,
             self.chats,
-            history=core.history,
-            places=places,
-            spawn=spawn,
-            toast=window.toast,
+            history=self._core.history,
+            places=self._places,
+            spawn=self._spawn,
+            toast=self._window.toast,
         )
         self.chat.own_window_wanted.connect(self.open_chat_window)
-        self.tasks_page = self._tasks_page(window.toast, spawn, own_window=True)
-        self._subscription: Subscription[SettingChanged] = core.bus.subscribe(SettingChanged, self._setting_changed)
+        await asyncio.sleep(0)
+        self.tasks_page = self._tasks_page(self._window.toast, self._spawn, own_window=True)
+        await asyncio.sleep(0)
         self._furnish()
+        await asyncio.sleep(0)
 
     def _furnish(self) -> None:
         window = self._window
@@ -91,7 +102,8 @@ class Rooms(QObject):
         window.page_changed.connect(lambda page: self._places.set_text(PAGE, page))
 
     async def start(self) -> None:
-        """Show what was open last, then look for models."""
+        """Make the pages, show what was open last, then look for models."""
+        await self._build()
         page = self._places.text(PAGE, "chat")
         self._core.discovery.set_visible(True)
         await self.chat.start()
@@ -105,6 +117,7 @@ class Rooms(QObject):
         self._subscription.close()
         for window in tuple(self._windows):
             window.close()
+        await asyncio.gather(*self._leaving)
         for panel in tuple(self._panels):
             await panel.leave()
         self.chats.close()
@@ -149,31 +162,41 @@ class Rooms(QObject):
                 window.activateWindow()
                 return
         window = PortalWindow(self._look, self._places, "chat", tr("Chat"), CHAT_SIZE)
-        panel = self._panel(window.toast, self._spawn.showing(window.show_error))
+        own = Spawn(window.show_error)
+        panel = self._panel(window.toast, own)
         panel.conversation_opened.connect(lambda _chat: window.setWindowTitle(panel.header.title))
-        self._open(window, panel)
-        self._spawn.start(panel.open(conversation_id), "open a chat")
+        self._open(window, panel, own)
+        own.start(panel.open(conversation_id), "open a chat")
 
     def open_tasks_window(self) -> None:
         """Open the tasks beside the main window."""
         window = PortalWindow(self._look, self._places, "tasks", tr("Tasks"), TASKS_SIZE)
-        page = self._tasks_page(window.toast, self._spawn.showing(window.show_error), own_window=False)
-        self._open(window, page)
+        own = Spawn(window.show_error)
+        page = self._tasks_page(window.toast, own, own_window=False)
+        self._open(window, page, own)
         page.setFocus()
 
-    def _open(self, window: PortalWindow, page: ChatPanel | TasksPage) -> None:
+    def _open(self, window: PortalWindow, page: ChatPanel | TasksPage, own: Spawn) -> None:
         window.set_page(page)
-        self._windows.append(window)
+        self._windows[window] = own
         window.closed.connect(self._forget)
         bind(window, "app.quit", self._window.close)
         window.show()
 
     def _forget(self, window: PortalWindow) -> None:
-        self._windows = [each for each in self._windows if each is not window]
-        for panel in [each for each in self._panels if each.window() is window]:
-            self._panels.remove(panel)
-            self._spawn.start(panel.leave(), "save a chat's place")
+        own = self._windows.pop(window)
+        panels = [each for each in self._panels if each.window() is window]
+        self._panels = [each for each in self._panels if each not in panels]
+        leaving = self._spawn.start(self._dismiss(window, own, panels), "close a window")
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
         self.window_closed.emit(window)
+
+    async def _dismiss(self, window: PortalWindow, own: Spawn, panels: Sequence[ChatPanel]) -> None:
+        """Save what a closed window held and end its work before its widgets go."""
+        await own.close()
+        for panel in panels:
+            await panel.leave()
         window.deleteLater()
 
     def _panel(self, toast: Toast, spawn: Spawn) -> ChatPanel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeAlias
 
 from portal_desktop.errors import PortalError
@@ -24,17 +25,11 @@ class Spawn:
         self._show = show
         self._running: set[asyncio.Task[Any]] = set()
 
-    def showing(self, show: ShowError) -> Spawn:
-        """Return one whose errors appear elsewhere and which ends together with this one."""
-        child = Spawn(show)
-        child._running = self._running
-        return child
-
     def start(self, coroutine: Coroutine[Any, Any, object], name: str = "") -> asyncio.Task[None]:
         """Run it on the loop; its result is dropped, its error shown."""
         task = asyncio.get_running_loop().create_task(self._guard(coroutine), name=name or "a slot's coroutine")
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(partial(self._ended, coroutine))
         return task
 
     @property
@@ -48,6 +43,11 @@ class Spawn:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, coroutine: Coroutine[Any, Any, object], task: asyncio.Task[None]) -> None:
+        """Let go; a coroutine cancelled before its first step is closed, or Python would complain about it."""
+        self._running.discard(task)
+        coroutine.close()
 
     async def _guard(self, coroutine: Coroutine[Any, Any, object]) -> None:
         try:

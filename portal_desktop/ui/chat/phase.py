@@ -155,7 +155,7 @@ class KeyButton(QPushButton):
         row.setSpacing(7)
         for label in (word, key):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-            row.addWidget(label)
+            row.addWidget(label, 0, Qt.AlignmentFlag.AlignVCenter)
         self._row = row
 
     def sizeHint(self) -> QSize:
