@@ -18,7 +18,7 @@ from portal_desktop.chat.titles import simple_title
 from portal_desktop.chat.turn import Place, Turn, TurnResult
 from portal_desktop.clock import Clock, within
 from portal_desktop.errors import InvalidInput, PortalError
-from portal_desktop.events import Bus, ConversationChanged, MessageAdded, TurnStarted
+from portal_desktop.events import Bus, ConversationChanged, MessageAdded, RouteChosen, TurnStarted
 from portal_desktop.log import redact
 from portal_desktop.messages import Failure, Message, Mode, Note, Part, Role, Source, Status, user
 from portal_desktop.prompts.library import Library
@@ -277,6 +277,8 @@ class LiveChats:
         task = turn.start(partial(self._prepare, turn, job))
         self._tasks.add(task)
         task.add_done_callback(partial(self._ended, turn))
+        why = self._planner.cascade(job.conversation, job.wish).why(declared.DEFAULT_MODEL)
+        self._bus.publish(RouteChosen(place.conversation_id, place.model, why.value))
         self._bus.publish(TurnStarted(place.conversation_id, place.answer_id, place.source.value))
         self._bus.publish(ConversationChanged(place.conversation_id))
         return turn

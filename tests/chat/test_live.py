@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from portal_desktop.events import (
     ContextFolded,
     MessageAdded,
     RequestFinished,
+    RouteChosen,
     ToolRan,
     TurnStarted,
 )
@@ -326,13 +329,41 @@ async def test_tool_calls_of_earlier_turns_are_in_what_the_model_sees(tmp_path: 
         assert (back.call_id, back.content) == ("c", "a tree")
 
 
+LEVELS = ("message", "conversation", "persona", "environment")
+
+
+@pytest.mark.spec("R-30")
+@pytest.mark.parametrize("given", [levels for size in (1, 2, 3, 4) for levels in combinations(LEVELS, size)])
+async def test_cascade_narrowest_level_chooses_the_model_and_says_why(tmp_path: Path, given: tuple[str, ...]) -> None:
+    providers = {
+        level: ScriptedProvider(
+            Endpoint(level, ProviderKind.SCRIPTED, level, ""), [[Say(level)]] if level == given[0] else []
+        )
+        for level in LEVELS
+    }
+    variables = {
+        "PORTAL_CHAT_DEFAULT_MODEL": "environment/m" if "environment" in given else "",
+        "PORTAL_TASKS_MODEL": "persona/m" if "persona" in given else "",
+    }
+    async with core(tmp_path, *providers.values(), variables=variables) as here:
+        chat = await here.history.create(model="conversation/m" if "conversation" in given else "", mode=Mode.CHAT)
+        await here.database.write(partial(be_the_task_assistant, chat.id))
+        turn = await ask(here, "Hi", chat.id, model="message/m" if "message" in given else "", source=Source.CLI)
+        assert turn.result.response == given[0]
+        await asyncio.sleep(0.01)
+        assert [event.reason for event in here.events if isinstance(event, RouteChosen)] == [given[0]]
+
+
+def be_the_task_assistant(chat: int, connection: Any) -> None:
+    connection.execute("UPDATE conversations SET persona = 'tasks' WHERE id = ?", (chat,))
+
+
 @pytest.mark.spec("R-30")
 @pytest.mark.parametrize(
-    ("message", "persona", "app", "sent"),
-    [(None, None, None, None), (None, None, "0.1", 0.1), (0.3, None, "0.1", 0.3), (0.3, None, None, 0.3)],
+    ("message", "app", "sent"), [(None, None, None), (None, "0.1", 0.1), (0.3, "0.1", 0.3), (0.3, None, 0.3)]
 )
-async def test_cascade_narrowest_value_reaches_the_request(
-    tmp_path: Path, message: float | None, persona: None, app: str | None, sent: float | None
+async def test_cascade_narrowest_value_reaches_the_request_and_an_unset_one_does_not(
+    tmp_path: Path, message: float | None, app: str | None, sent: float | None
 ) -> None:
     provider = ScriptedProvider(script=[[Say("x")]])
     variables = {} if app is None else {"PORTAL_CHAT_TEMPERATURE": app}
@@ -342,14 +373,12 @@ async def test_cascade_narrowest_value_reaches_the_request(
         assert provider.requests[0].sampling.temperature == sent
 
 
-@pytest.mark.spec("R-30")
-async def test_cascade_model_of_message_beats_chat_beats_app(tmp_path: Path) -> None:
+async def test_model_of_a_chat_stays_its_own_and_an_unknown_one_is_an_error(tmp_path: Path) -> None:
     others = [
         ScriptedProvider(Endpoint(name, ProviderKind.SCRIPTED, name, ""), [[Say(name)]] * 2)
         for name in ("two", "three")
     ]
-    first = ScriptedProvider(script=[[Say("one")]])
-    async with core(tmp_path, first, *others) as here:
+    async with core(tmp_path, ScriptedProvider(script=[[Say("one")]]), *others) as here:
         one = await ask(here)
         two = await ask(here, model="two/m", source=Source.CLI)
         again = await ask(here, "again", two.conversation_id, source=Source.CLI)
@@ -410,10 +439,7 @@ async def test_task_persona_empty_reply_is_the_apps_own_text(tmp_path: Path) -> 
     async with core(tmp_path, provider) as here:
         chat = await here.history.create(mode=Mode.ACT)
 
-        def choose(connection: Any) -> None:
-            connection.execute("UPDATE conversations SET persona = 'tasks' WHERE id = ?", (chat.id,))
-
-        await here.database.write(choose)
+        await here.database.write(partial(be_the_task_assistant, chat.id))
         turn = await ask(here, "hi", chat.id)
         stored = (await here.history.path(turn.conversation_id))[1]
         (note,) = stored.parts
