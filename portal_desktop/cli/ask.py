@@ -23,14 +23,16 @@ from portal_desktop.settings import Settings, declared
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add what names a model and decides about tools; `ask` and `chat` share it."""
     parser.add_argument("--endpoint", metavar="URL", default="", help="address of a model server, for this run")
-    parser.add_argument("--provider", choices=KINDS, default="", help="the protocol it speaks; found out when left out")
+    parser.add_argument(
+        "--provider", choices=KINDS, default="", help="the protocol it speaks; found out when left out."
+    )
     parser.add_argument("--model", default="", help="a model, also written endpoint/model")
     parser.add_argument("--no-tools", action="store_true", help="conversation only")
     parser.add_argument(
         "--approve",
         choices=("ask", "all", "none"),
         default="ask",
-        help="what to do when a tool needs consent (default: ask on the terminal, deny without one)",
+        help="what to do when a tool needs consent; by default asks on the terminal and denies without one.",
     )
 
 

@@ -71,11 +71,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="now|list|restore")
     for verb, words in (("now", "make a verified copy"), ("list", "list the copies, newest first")):
-        verbs.add_parser(verb, help=words).add_argument("--json", action="store_true", help="JSON")
-    restore = verbs.add_parser("restore", help="put a copy in the place of the present state, which is kept")
+        made = verbs.add_parser(verb, help=words, description=words[0].upper() + words[1:] + ".")
+        made.add_argument("--json", action="store_true", help="an array of copies")
+    restore = verbs.add_parser(
+        "restore",
+        help="put a copy in the place of the present state, which is kept",
+        description="Put a copy in the place of the present state, which is kept.",
+    )
     restore.add_argument("name", help="a name of the list, or `last`")
     restore.add_argument("--yes", action="store_true", help="do it; without this only what would happen is said")
-    restore.add_argument("--json", action="store_true", help="JSON")
+    restore.add_argument("--json", action="store_true", help="what was restored")
 
 
 async def run(arguments: argparse.Namespace, output: Output, *, backups: Copies[C]) -> Exit:

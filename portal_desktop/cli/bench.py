@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command."""
     parser.add_argument("name", nargs="*", help="only these measures")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", action="store_true", help="JSON")
+    parser.add_argument("--repeats", type=int, default=5, help="runs of each; their median counts")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 async def run(arguments: argparse.Namespace, output: Output) -> Exit:

@@ -18,34 +18,43 @@ ACTOR = "cli"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="add|list|done|edit|rm|undo")
-    add = verbs.add_parser("add", help="add a task; a date, #tag, !priority and `every week` are understood")
+    add = _verb(verbs, "add", "add a task; a date, #tag, !priority and `every week` are understood")
     add.add_argument("text", nargs="+", help='such as "pay rent tomorrow 9am #home !high every month"')
     add.add_argument("--plain", action="store_true", help="take the text as the title, word for word")
     _field_options(add)
-    listing = verbs.add_parser("list", help="list tasks")
-    listing.add_argument("--status", choices=("all", "pending", "completed"), default="all")
+    listing = _verb(verbs, "list", "list tasks")
+    listing.add_argument("--status", choices=("all", "pending", "completed"), default="all", help="all by default.")
     listing.add_argument("--search", default="", metavar="TEXT", help="words in title or description")
-    listing.add_argument("--tag", action="append", default=[], metavar="TAG")
-    listing.add_argument("--priority", choices=PRIORITIES, default="")
-    listing.add_argument("--order", choices=("newest", "due", "priority", "title", "manual"), default="newest")
-    listing.add_argument("--limit", type=int, default=1000)
+    listing.add_argument("--tag", action="append", default=[], metavar="TAG", help="all given tags must be there")
+    listing.add_argument("--priority", choices=PRIORITIES, default="", help="any by default.")
+    listing.add_argument(
+        "--order",
+        choices=("newest", "due", "priority", "title", "manual"),
+        default="newest",
+        help="newest first by default.",
+    )
+    listing.add_argument("--limit", type=int, default=1000, help="at most so many; 1000 by default")
     listing.add_argument("--json", action="store_true", help="an array of tasks")
     for verb, words in (("done", "complete tasks"), ("rm", "move tasks to the trash")):
-        several = verbs.add_parser(verb, help=words)
-        several.add_argument("id", nargs="+", type=int)
+        several = _verb(verbs, verb, words)
+        several.add_argument("id", nargs="+", type=int, help="numbers of the list")
         several.add_argument("--json", action="store_true", help="an array of tasks")
-    edit = verbs.add_parser("edit", help="change a task; what is not named stays")
-    edit.add_argument("id", type=int)
-    edit.add_argument("--title")
+    edit = _verb(verbs, "edit", "change a task; what is not named stays")
+    edit.add_argument("id", type=int, help="its number in the list")
+    edit.add_argument("--title", help="1 to 200 characters")
     _field_options(edit)
-    undo = verbs.add_parser("undo", help="take back the last change")
+    undo = _verb(verbs, "undo", "take back the last change")
     undo.add_argument("--json", action="store_true", help="an array of tasks")
 
 
+def _verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser], verb: str, words: str) -> argparse.ArgumentParser:
+    return verbs.add_parser(verb, help=words, description=words[0].upper() + words[1:] + ".")
+
+
 def _field_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--description")
+    parser.add_argument("--description", help="at most 1000 characters")
     parser.add_argument("--due", metavar="WHEN", help='a date in words or ISO; "none" clears it')
-    parser.add_argument("--priority", choices=PRIORITIES)
+    parser.add_argument("--priority", choices=PRIORITIES, help="how urgent it is.")
     parser.add_argument("--tag", action="append", metavar="TAG", help="replaces all tags; may be given again")
     parser.add_argument("--repeat", metavar="RULE", help='such as "every monday"; "none" ends it')
     parser.add_argument("--json", action="store_true", help="the task")
