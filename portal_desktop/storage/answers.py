@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apsw
 
@@ -18,6 +19,7 @@ from portal_desktop.storage.records import (
     body_of,
     checksum,
     clean,
+    decoded,
     extend,
     growth,
     parts_from_json,
@@ -60,8 +62,11 @@ def find(connection: apsw.Connection, message_id: int, owner_id: str) -> Answer:
     )
     if not rows:
         raise InvalidInput("not_found", what=f"message {message_id}")
-    number, conversation_id, model, status = rows[0]
-    return Answer(number, conversation_id, model, Status(status))
+    return decoded("messages", rows[0], _answer)
+
+
+def _answer(row: tuple[Any, ...]) -> Answer:
+    return Answer(row[0], row[1], row[2], Status(row[3]))
 
 
 def set_facts(connection: apsw.Connection, message_id: int, facts: Facts) -> None:
@@ -166,8 +171,4 @@ def abandoned(connection: apsw.Connection, owner_id: str) -> list[Answer]:
         " WHERE status = 'streaming' AND owner_id = ? ORDER BY id",
         (owner_id,),
     )
-    return [
-        Answer(number, conversation_id, model, Status(status))
-        for number, conversation_id, model, status, process in rows
-        if not is_alive(process.rpartition(":")[0])
-    ]
+    return [decoded("messages", row, _answer) for row in rows if not is_alive(str(row[4]).rpartition(":")[0])]

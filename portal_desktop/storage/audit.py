@@ -13,7 +13,7 @@ import apsw
 from portal_desktop.clock import Clock, from_iso, to_iso
 from portal_desktop.storage.connect import select
 from portal_desktop.storage.database import Database
-from portal_desktop.storage.records import clean, from_json, to_json
+from portal_desktop.storage.records import clean, decoded, from_json, to_json
 
 OWNER = "local"
 ALL = "SELECT id, at, kind, actor, details, digest FROM audit_log WHERE owner_id = ?"
@@ -71,10 +71,8 @@ class AuditRows:
 
         def query(connection: apsw.Connection) -> list[AuditEntry]:
             return [
-                AuditEntry(number, from_iso(at), kind, actor, from_json(details, f"audit_log {number}"))
-                for number, at, kind, actor, details, _ in select(
-                    connection, f"{ALL} ORDER BY id DESC LIMIT ?", (self._owner, limit)
-                )
+                decoded("audit_log", row, _entry)
+                for row in select(connection, f"{ALL} ORDER BY id DESC LIMIT ?", (self._owner, limit))
             ]
 
         return await self._database.read(query)
@@ -91,6 +89,10 @@ class AuditRows:
             return None
 
         return await self._database.read(query)
+
+
+def _entry(row: tuple[Any, ...]) -> AuditEntry:
+    return AuditEntry(row[0], from_iso(row[1]), row[2], row[3], from_json(row[4], f"audit_log {row[0]}"))
 
 
 def _digest(before: str, entry: tuple[str, str, str, str]) -> str:

@@ -176,9 +176,13 @@ class Backups:
         prepared.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._free(prepared.parent) < 2 * backup.size:
             raise StorageError("disk_full", technical=f"a restore needs {2 * backup.size} bytes")
-        shutil.copyfile(backup.path, prepared)
-        bring_up_to_date(prepared, self._migrations)
-        verify_file(prepared)
+        try:
+            shutil.copyfile(backup.path, prepared)
+            bring_up_to_date(prepared, self._migrations)
+            verify_file(prepared)
+        except BaseException:
+            files.remove(prepared)
+            raise
         return prepared
 
     def _keep_present(self) -> bool:

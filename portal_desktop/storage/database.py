@@ -104,8 +104,10 @@ class Database:
             for job in tuple(self._running):
                 job.cancel()
             readers.shutdown(wait=True)
-        await asyncio.wrap_future(thread.submit(self._close))
-        thread.shutdown(wait=True)
+        try:
+            await asyncio.wrap_future(thread.submit(self._close))
+        finally:
+            thread.shutdown(wait=True)
 
     async def write(self, change: Callable[[apsw.Connection], T]) -> T:
         """Run `change` on the writer thread in one transaction; when this returns, it is on the disk.
@@ -229,11 +231,8 @@ class Database:
         return _flatten(plan)
 
     def _close(self) -> None:
-        while True:
-            try:
-                connection = self._pool.get_nowait()
-            except queue.Empty:
-                break
+        while not self._pool.empty():
+            connection = self._pool.get()
             if connection is not self._writer:
                 connection.close()
         writer, self._writer = self._writer, None
@@ -243,10 +242,11 @@ class Database:
             _release_answers(writer, self.process)
             writer.set_busy_timeout(0)
             writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except apsw.Error as error:
-            log.info("Closed without folding the write-ahead log", error=error)
-        finally:
             writer.close()
+        except apsw.Error as error:
+            log.info("Closed without folding the write-ahead log", error=type(error).__name__)
+            writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            writer.close(force=True)
 
     def _change(self, change: Callable[[apsw.Connection], T], asked: float) -> T:
         writer = self._its_writer()

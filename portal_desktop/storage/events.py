@@ -18,7 +18,7 @@ from portal_desktop.errors import InvalidInput
 from portal_desktop.messages import Role, Status
 from portal_desktop.storage.connect import select
 from portal_desktop.storage.database import Database
-from portal_desktop.storage.records import from_json, to_json
+from portal_desktop.storage.records import decoded, from_json, to_json
 
 
 class EventKind(StrEnum):
@@ -139,14 +139,15 @@ def _of(connection: apsw.Connection, conversation_id: int, after: int, limit: in
         " WHERE conversation_id = ? AND id > ? ORDER BY id LIMIT ?",
         (conversation_id, after, limit),
     )
-    return [
-        StoredEvent(
-            id=number,
-            kind=EventKind(kind),
-            conversation_id=conversation,
-            message_id=message,
-            payload=from_json(payload, f"events {number}"),
-            at=from_iso(at),
-        )
-        for number, kind, conversation, message, payload, at in rows
-    ]
+    return [decoded("events", row, _event) for row in rows]
+
+
+def _event(row: tuple[Any, ...]) -> StoredEvent:
+    return StoredEvent(
+        id=row[0],
+        kind=EventKind(row[1]),
+        conversation_id=row[2],
+        message_id=row[3],
+        payload=from_json(row[4], f"events {row[0]}"),
+        at=from_iso(row[5]),
+    )

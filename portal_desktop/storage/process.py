@@ -45,8 +45,8 @@ if sys.platform == "linux":
 
     def _start_of(pid: int) -> str:
         try:
-            fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-            boot = BOOT_ID.read_text(encoding="ascii").strip()
+            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            boot = BOOT_ID.read_text(encoding="utf-8").strip()
         except OSError:
             return ""
         state, started = fields[0], fields[19]

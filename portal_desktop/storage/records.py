@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from portal_desktop.errors import InvalidInput, StorageError
 from portal_desktop.messages import Part, Text, Thinking, Usage
+
+T = TypeVar("T")
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -46,6 +48,18 @@ def from_json(text: str, place: str) -> Any:  # noqa: ANN401 - JSON is any value
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise StorageError("bad_record", place=place, technical=str(error)) from error
+
+
+def decoded(table: str, row: tuple[Any, ...], build: Callable[[tuple[Any, ...]], T]) -> T:
+    """Return what `build` makes of a row whose first column is its id.
+
+    Raises:
+        StorageError: bad_record; the row holds what was never written there.
+    """
+    try:
+        return build(row)
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise StorageError("bad_record", place=f"{table} {row[0]}", technical=str(error)) from error
 
 
 def checksum(text: str) -> int:

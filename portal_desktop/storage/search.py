@@ -5,12 +5,13 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import apsw
 
 from portal_desktop.clock import from_iso
 from portal_desktop.storage.connect import select
-from portal_desktop.storage.records import clean
+from portal_desktop.storage.records import clean, decoded
 
 MAX_CHARACTERS = 1000
 MAX_WORDS = 32
@@ -55,7 +56,11 @@ def search_messages(connection: apsw.Connection, owner_id: str, text: str, limit
         return []
     rows = select(connection, IN_TITLES, (query, owner_id, limit))
     rows += select(connection, IN_MESSAGES, (query, owner_id, max(limit - len(rows), 0)))
-    return [SearchHit(chat, message, title, words, from_iso(at)) for chat, message, title, words, at in rows]
+    return [decoded("search", row, _hit) for row in rows]
+
+
+def _hit(row: tuple[Any, ...]) -> SearchHit:
+    return SearchHit(row[0], row[1], row[2], row[3], from_iso(row[4]))
 
 
 def rebuild(connection: apsw.Connection) -> None:

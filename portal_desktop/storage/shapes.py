@@ -13,7 +13,9 @@ from portal_desktop.errors import StorageError
 from portal_desktop.messages import Failure, Message, Mode, Part, Role, Source, Status, ToolCall, Usage
 from portal_desktop.storage import answers, branches
 from portal_desktop.storage.connect import select
-from portal_desktop.storage.records import usage_from_json
+from portal_desktop.storage.records import decoded, usage_from_json
+
+BEGINNING = "1970-01-01T00:00:00.000000Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,15 @@ class StoredMessage:
 
 
 def conversation_of(row: tuple[Any, ...]) -> Conversation:
-    """Return the conversation in a row of `CONVERSATION_COLUMNS`."""
+    """Return the conversation in a row of all its columns.
+
+    Raises:
+        StorageError: bad_record.
+    """
+    return decoded("conversations", row, _conversation)
+
+
+def _conversation(row: tuple[Any, ...]) -> Conversation:
     return Conversation(
         id=row[0],
         owner_id=row[1],
@@ -127,11 +137,36 @@ def shown_message(connection: apsw.Connection, row: tuple[Any, ...]) -> StoredMe
     except StorageError as error:
         if error.name != "bad_record":
             raise
-        failure = Failure(error.code, error.kind, error.title, error.advice, error.technical)
+        return _failed(row, Failure(error.code, error.kind, error.title, error.advice, error.technical))
+
+
+def _failed(row: tuple[Any, ...], failure: Failure) -> StoredMessage:
+    try:
         return _message_of((*row[:8], None, *row[9:]), (failure,))
+    except StorageError:
+        safe = (
+            *row[:3],
+            Role.ASSISTANT,
+            "",
+            0,
+            Status.ERROR,
+            "",
+            None,
+            None,
+            BEGINNING,
+            row[11],
+            None,
+            None,
+            str(row[0]),
+        )
+        return _message_of(safe, (failure,))
 
 
 def _message_of(row: tuple[Any, ...], parts: tuple[Part, ...]) -> StoredMessage:
+    return decoded("messages", row, lambda row: _message(row, parts))
+
+
+def _message(row: tuple[Any, ...], parts: tuple[Part, ...]) -> StoredMessage:
     return StoredMessage(
         id=row[0],
         conversation_id=row[1],

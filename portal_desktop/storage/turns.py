@@ -15,7 +15,7 @@ from portal_desktop.errors import InvalidInput
 from portal_desktop.messages import Source, Status, Usage
 from portal_desktop.storage.connect import select
 from portal_desktop.storage.database import Database
-from portal_desktop.storage.records import clean, from_json, to_json, usage_from_json, usage_to_json
+from portal_desktop.storage.records import clean, decoded, from_json, to_json, usage_from_json, usage_to_json
 
 OWNER = "local"
 COLUMNS = "id, conversation_id, answer_id, source, model, status, started_at, seconds, steps, usage"
@@ -105,7 +105,9 @@ class TurnRows:
         )
 
         def query(connection: apsw.Connection) -> list[TurnRecord]:
-            return [_turn(row) for row in select(connection, sql, (self._owner, conversation_id, limit))]
+            return [
+                decoded("turns", row, _turn) for row in select(connection, sql, (self._owner, conversation_id, limit))
+            ]
 
         return await self._database.read(query)
 
