@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+__version__: str
 
-__version__ = version("portal-desktop")
+
+def __getattr__(name: str) -> str:
+    """Look the version up in the package's metadata when it is asked for; reading it costs 50 ms at every start."""
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - as above
+
+        return version("portal-desktop")
+    raise AttributeError(name)

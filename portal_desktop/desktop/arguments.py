@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from portal_desktop import __version__
+import portal_desktop
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,16 @@ def parse_sent(words: Sequence[str]) -> Arguments:
         return Arguments()
 
 
+class _TellVersion(argparse.Action):
+    """Looks the version up only when it is asked for, unlike argparse's own action."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.exit(message=f"portal-desktop {portal_desktop.__version__}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="portal-desktop", description="A local-first AI desk.")
-    parser.add_argument("--version", action="version", version=f"portal-desktop {__version__}")
+    parser.add_argument("--version", action=_TellVersion, nargs=0, help="show the version and end")
     parser.add_argument("--hidden", action="store_true", help="start in the tray, without a window")
     parser.add_argument("--quick-ask", action="store_true", help="go straight to where one writes")
     parser.add_argument("files", nargs="*", metavar="FILE", help="a text file to put into the message")

@@ -11,7 +11,6 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
-from portal_desktop import __version__
 from portal_desktop.desktop.arguments import Arguments, parse
 from portal_desktop.desktop.desk import THEME, Desk
 from portal_desktop.paths import Paths, resources
@@ -63,7 +62,6 @@ def run(arguments: Arguments, environment: Environment, paths: Paths) -> int:
 def _application() -> QApplication:
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     QCoreApplication.setApplicationName("portal-desktop")
-    QCoreApplication.setApplicationVersion(__version__)
     QGuiApplication.setDesktopFileName("portal-desktop")
     app = QApplication(sys.argv[:1])
     app.setApplicationDisplayName("Portal Desktop")
