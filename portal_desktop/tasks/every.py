@@ -24,6 +24,9 @@ _UNITS = {
     "month": Frequency.MONTHLY,
     "year": Frequency.YEARLY,
 }
+_SIGNS = frozenset("eRZKC")
+"""Every repetition has a word of one of these kinds."""
+
 _WORKING_DAYS = tuple((0, day) for day in range(5))
 _WEEKEND = ((0, 5), (0, 6))
 
@@ -62,7 +65,7 @@ def read_every(text: str, now: datetime, languages: Sequence[str] = ("en", "de")
 def repeats_in(tokens: Sequence[Token], now: datetime) -> Iterator[FoundRepeat]:
     """Yield the repetitions inside a longer text, left to right; a word such as "daily" alone does not count."""
     kinds = kinds_of(tokens)
-    position = 0
+    position = 0 if _SIGNS & set(kinds) else len(tokens)
     while position < len(tokens):
         found = _repeat_at(tokens, kinds, position, now)
         if found is None or kinds[found.first : found.last] in {"R", "K"}:

@@ -14,7 +14,7 @@ from portal_desktop.tasks.every import Repeat, first_due, repeats_in
 from portal_desktop.tasks.rules import LONGEST_TAG, TaskDraft, Understood, due_from
 from portal_desktop.tasks.words import Token, tokens_of
 
-LONGEST_LINE = 500
+LONGEST_LINE = 300
 _TAG = re.compile(rf"(?<!\S)#(?=\S*[^\W\d_])([^\s#!]{{1,{LONGEST_TAG}}})(?!\S)")
 _PRIORITY = re.compile(r"(?<!\S)!(\w+)(?!\S)")
 _PRIORITIES: Mapping[str, Priority] = MappingProxyType(
@@ -44,9 +44,14 @@ def parse_quick_add(text: str, now: datetime, language: str = "en") -> TaskDraft
         if priority is Priority.NONE and match[1].lower() in _PRIORITIES:
             priority = _PRIORITIES[match[1].lower()]
             rest = _taken(rest, match.span(), "priority", found)
-    codes = tuple(dict.fromkeys(code for code in (language, "en") if code in LANGUAGES))
-    rest, repeat = _take_repeat(rest, now, codes, found)
-    rest, reading = _take_date(rest, now, codes, found)
+    read = [tokens_of(rest, LANGUAGES[code]) for code in dict.fromkeys((language, "en")) if code in LANGUAGES]
+    repeat, span = _repeat(read, now)
+    if repeat is not None:
+        rest = _taken(rest, span, "repeat", found)
+        read = [[token for token in tokens if not span[0] <= token.start < span[1]] for tokens in read]
+    reading, span = _reading(read, now)
+    if reading is not None:
+        rest = _taken(rest, span, "due", found)
     due = _due(reading, repeat, now)
     return TaskDraft(
         title=" ".join(rest.split()).strip(" ,;:-"),
@@ -58,20 +63,20 @@ def parse_quick_add(text: str, now: datetime, language: str = "en") -> TaskDraft
     )
 
 
-def _take_repeat(rest: str, now: datetime, codes: Sequence[str], found: list[Understood]) -> tuple[str, Repeat | None]:
-    for code in codes:
-        tokens = tokens_of(rest, LANGUAGES[code])
+def _repeat(read: Sequence[Sequence[Token]], now: datetime) -> tuple[Repeat | None, tuple[int, int]]:
+    """Return the first repetition of the first language that has one, and where it stands."""
+    for tokens in read:
         for piece in repeats_in(tokens, now):
-            return _taken(rest, _span(tokens, piece.first, piece.last), "repeat", found), piece.repeat
-    return rest, None
+            return piece.repeat, _span(tokens, piece.first, piece.last)
+    return None, (0, 0)
 
 
-def _take_date(rest: str, now: datetime, codes: Sequence[str], found: list[Understood]) -> tuple[str, Reading | None]:
-    for code in codes:
-        tokens = tokens_of(rest, LANGUAGES[code])
+def _reading(read: Sequence[Sequence[Token]], now: datetime) -> tuple[Reading | None, tuple[int, int]]:
+    """Return the first date of the first language that has one, and where it stands."""
+    for tokens in read:
         for piece in dates_in(tokens, now):
-            return _taken(rest, _span(tokens, piece.first, piece.last), "due", found), piece.reading
-    return rest, None
+            return piece.reading, _span(tokens, piece.first, piece.last)
+    return None, (0, 0)
 
 
 def _span(tokens: Sequence[Token], first: int, last: int) -> tuple[int, int]:
