@@ -66,6 +66,23 @@ async def test_list_query_uses_its_index_without_a_sort(database: Database) -> N
     assert "TEMP B-TREE" not in trash
 
 
+@pytest.mark.spec("X-19")
+async def test_lists_over_large_tables_use_an_index_that_answers_them(database: Database) -> None:
+    counted = await plan(
+        database, "SELECT count(*) FROM conversations WHERE owner_id = ? AND deleted_at IS NULL", ("local",)
+    )
+    assert "USING COVERING INDEX conversations_listed" in counted
+    siblings = await plan(database, branches.IN_TIME, (1,))
+    assert "SEARCH s USING COVERING INDEX messages_of_parent" in siblings
+    tasks = await plan(
+        database,
+        "SELECT * FROM tasks WHERE owner_id = ? AND deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 50",
+        ("local",),
+    )
+    assert "USING INDEX tasks_listed" in tasks
+    assert "TEMP B-TREE" not in tasks
+
+
 @pytest.mark.spec("T-02", "T-24")
 @pytest.mark.parametrize("owner", ["", "o" * 256])
 async def test_owner_of_no_or_more_than_255_characters_is_refused(
