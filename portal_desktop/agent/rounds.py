@@ -25,6 +25,7 @@ from portal_desktop.messages import (
     StreamError,
     StreamEvent,
     Text,
+    Thinking,
     ToolCall,
     Usage,
     UsageReport,
@@ -69,6 +70,7 @@ class Round:
         self._usage = usage
         self._overlap = overlap
         self._places: dict[int, int] = {}
+        self._begun: dict[int, float] = {}
         self._resumed: int | None = None
         self._seen = 0
         self._ids = {part.id for part in outlet.answer.parts() if isinstance(part, ToolCall)}
@@ -111,6 +113,7 @@ class Round:
         if self._reply.first_token_seconds is None:
             self._reply.first_token_seconds = self._clock.monotonic() - self._started
         self._phases.enter(Phase.THINKING if event.part == "thinking" else Phase.WRITING)
+        self._begun[event.index] = self._clock.monotonic()
         parts = self._outlet.answer.parts()
         place = self._places[event.index] = len(parts)
         if event.part == "text" and self._overlap is not None and self._resumed is None:
@@ -137,8 +140,11 @@ class Round:
             case Text(text=text):
                 part = self._joined(event.index, place, part)
                 self._reply.has_text |= bool(text.strip())
+            case Thinking():
+                part = replace(part, seconds=part.seconds or self._lasted(event.index))
+                self._reply.has_thinking = True
             case _:
-                self._reply.has_thinking |= part.kind == "thinking"
+                pass
         self._last = part
         self._outlet.tell(PartEnd(place, part))
 
@@ -151,6 +157,10 @@ class Round:
             self._outlet.tell(PartDelta(place, rest))
         grown = self._outlet.answer.parts()[place]
         return grown if isinstance(grown, Text) else part
+
+    def _lasted(self, index: int) -> float:
+        now = self._clock.monotonic()
+        return round(now - self._begun.get(index, now), 3)
 
     def _own(self, call: ToolCall) -> ToolCall:
         """Return the call with an id unique in the answer, so that no result can be taken for another's."""
@@ -169,6 +179,8 @@ class Round:
     def _ended(self, endpoint: Endpoint) -> Reply:
         reply = self._reply
         reply.seconds = self._clock.monotonic() - self._started
+        if self._overlap is not None and self._resumed is not None and (held := self._overlap.end()):
+            self._outlet.tell(PartDelta(self._places[self._resumed], held))
         if reply.finish is None and reply.error is None:
             reply.error = ProviderError(
                 "connection_lost", provider=endpoint.id, server=endpoint.name, technical="the stream ended without end"

@@ -32,7 +32,8 @@ __all__ = ["LiveChats", "Turn", "TurnResult"]
 Resolve = Callable[[str], tuple[Provider, str]]
 Facts = Callable[[str], Awaitable[ModelFacts]]
 
-_CLOSE_SECONDS = 4.0
+_CLOSE_SECONDS = 3.0
+_CANCEL_SECONDS = 0.5
 _FACTS_SECONDS = 3.0
 _MOST_MESSAGES = 2000
 _FEWEST_MESSAGES = 50
@@ -193,14 +194,14 @@ class LiveChats:
             await turn.stop()
 
     async def close(self) -> None:
-        """Stop every turn and save what has arrived; within 5 s. What cannot be saved by then is lost and logged."""
+        """Stop every turn and save what has arrived; within 4 s. What cannot be saved by then is lost and logged."""
         stops = [asyncio.ensure_future(turn.stop()) for turn in self.running()]
         if stops:
             await asyncio.wait(stops, timeout=_CLOSE_SECONDS)
         for task in (*stops, *self._tasks):
             task.cancel()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=5.0 - _CLOSE_SECONDS)
+            await asyncio.wait(self._tasks, timeout=_CANCEL_SECONDS)
         await self._rows.close()
 
     def _check(self, text: str) -> None:

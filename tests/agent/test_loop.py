@@ -380,7 +380,7 @@ async def test_turn_empty_answer_with_fallback_shows_the_apps_own_words() -> Non
 
 async def test_turn_thinking_only_says_that_there_was_no_answer() -> None:
     played = await play(provider_of([Think("hm")]))
-    assert played.parts[0] == Thinking("hm")
+    assert isinstance(played.parts[0], Thinking)
     assert "gave no answer" in played.notes[0]
 
 
@@ -563,3 +563,18 @@ async def test_resume_request_carries_no_remarks_of_the_app() -> None:
     provider = provider_of([Say("ok")])
     await play(provider, spec=spec)
     assert provider.requests[0].messages[1:] == (user("a"), user("b"))
+
+
+async def test_resume_cut_again_keeps_words_that_were_held_back() -> None:
+    spec = replace(SPEC, resume=(Text("yes or no? "),), resume_prompt="Go on.")
+    error = ProviderError("connection_lost", server="S")
+    played = await play(provider_of([Say("yes", size=1), Fail(error)]), spec=spec)
+    assert played.text == "yes or no? yes"
+    assert played.end.status is Status.INTERRUPTED
+
+
+async def test_thinking_keeps_how_long_it_took(fake_clock: FakeClock) -> None:
+    provider = provider_of([Think("ab", size=1, delay=6), Say("so")], clock=fake_clock)
+    turn = asyncio.create_task(play(provider, clock=fake_clock))
+    await fake_clock.advance(20)
+    assert (await turn).parts == (Thinking("ab", 12.0), Text("so"))
