@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,23 @@ from portal_desktop.messages import (
     user,
 )
 from portal_desktop.providers.base import ChatRequest
-from portal_desktop.providers.scripted import Call, Count, End, Fail, News, Say, ScriptedProvider, Silence, Think, Wait
+from portal_desktop.providers.scripted import (
+    Call,
+    Count,
+    End,
+    Fail,
+    News,
+    Say,
+    ScriptedProvider,
+    Silence,
+    Step,
+    Think,
+    Wait,
+)
+from tests.providers.contract import Turn, check_complete, check_stream
+from tests.providers.test_contract import TURNS
 from tests.support.clock import FakeClock
+from tests.support.streams import events_of, outcome
 
 REQUEST = ChatRequest("demo", (user("hi"),))
 
@@ -134,3 +150,34 @@ async def test_unusable_request_is_refused_as_by_every_provider(request_: ChatRe
         await provider.complete(request_)
     assert provider.requests == []
     assert len(provider.remaining) == 1
+
+
+REFUSALS = {401: "auth_failed", 404: "model_missing", 429: "rate_limited", 500: "server_failed", 503: "server_busy"}
+
+
+def steps_of(turn: Turn) -> list[Step]:
+    """Return a turn of the contract as a script."""
+    names = {"server": "S", "model": "m", "seconds": 1}
+    if turn.status:
+        return [Fail(ProviderError(REFUSALS[turn.status], **names))]
+    steps: list[Step] = [Think(turn.thinking, size=3)] if turn.thinking else []
+    steps += [Say(turn.text, size=3)] if turn.text else []
+    steps += [Call(name, arguments, id=f"id{number}") for number, (name, arguments) in enumerate(turn.calls)]
+    if turn.cut or turn.error:
+        return [*steps, Fail(ProviderError("cut_off" if turn.cut else "server_error_event", **names))]
+    return [*steps, Count(Usage(10, 5)), End(FinishReason.LENGTH if turn.length else None)]
+
+
+@pytest.mark.spec("R-01")
+@pytest.mark.parametrize(("turn", "expected"), [pytest.param(t, e, id=i) for i, t, e in TURNS])
+async def test_stream_of_a_turn_comes_to_what_the_contract_says(turn: Turn, expected: list[Any]) -> None:
+    events = await events_of(ScriptedProvider(script=[steps_of(turn)]), REQUEST)
+    check_stream(events)
+    assert outcome(events).brief == expected
+
+
+@pytest.mark.spec("R-01")
+async def test_complete_returns_what_the_stream_adds_up_to() -> None:
+    script = [steps_of(Turn("Hello", thinking="hm", calls=[("add", {"a": 1})]))] * 2
+    provider = ScriptedProvider(script=script)
+    await check_complete(provider, REQUEST, lambda: events_of(provider, REQUEST))
