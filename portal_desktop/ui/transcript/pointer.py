@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, QUrl
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QTextCursor, QWheelEvent
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QHelpEvent,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QTextCursor,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QMenu, QToolTip
 
 from portal_desktop.ui.i18n import tr
@@ -73,6 +82,9 @@ class Pointer:
             return self._wheel(event)
         if kind == QEvent.Type.Leave:
             self._leave()
+        elif isinstance(event, QHelpEvent):
+            self._tip(event)
+            return True
         elif isinstance(event, QContextMenuEvent):
             self._menu(event.globalPos())
             return True
@@ -153,8 +165,11 @@ class Pointer:
         link = self._link_at(place)
         self._hover_link(link)
         self._shape(hot, link, below)
-        if hot is not None and hot[1].look is Look.ICON:
-            QToolTip.showText(view.viewport().mapToGlobal(place), _plain(hot[1].label), view.viewport())
+
+    def _tip(self, event: QHelpEvent) -> None:
+        """Say what an icon does once the pointer rests on it."""
+        if self._hot is not None and self._hot[1].look is Look.ICON:
+            QToolTip.showText(event.globalPos(), _plain(self._hot[1].label), self._view.viewport())
 
     def _shape(self, hot: tuple[Item, Hit] | None, link: LinkAt | None, below: tuple[Placed, QPointF] | None) -> None:
         shape = Qt.CursorShape.ArrowCursor

@@ -165,7 +165,9 @@ def _looks_alike(host: str) -> bool:
         return True
     for label in labels:
         scripts = {unicodedata.name(letter, "?").split(" ")[0] for letter in label if letter.isalpha()}
-        if len(scripts - {"CJK", "HIRAGANA", "KATAKANA"}) > 1 or (scripts & {"CYRILLIC", "GREEK"} and _all_latin(label)):
+        if len(scripts - {"CJK", "HIRAGANA", "KATAKANA"}) > 1 or (
+            scripts & {"CYRILLIC", "GREEK"} and _all_latin(label)
+        ):
             return True
     return False
 

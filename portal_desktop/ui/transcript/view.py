@@ -339,7 +339,7 @@ class TranscriptView(QAbstractScrollArea):
 
     def _resize(self) -> None:
         theme, viewport = self._kit.theme, self.viewport()
-        column = min(theme.size("column"), viewport.width() - 2 * theme.px(MARGIN))
+        column = min(theme.size("column"), self.width() - 2 * theme.px(MARGIN))
         self.stack.resized(max(theme.px(160), column), viewport.height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -356,8 +356,8 @@ class TranscriptView(QAbstractScrollArea):
         viewport.update()
 
     def column_x(self) -> int:
-        """Return where the reading column begins."""
-        return (self.viewport().width() - self.stack.width) // 2
+        """Return where the reading column begins; the bar of the scroll area does not push it aside."""
+        return (self.width() - self.stack.width) // 2
 
     def item_rect(self, placed: Placed) -> QRect:
         """Return where an item stands in the viewport, its gap included."""
