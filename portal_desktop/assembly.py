@@ -15,7 +15,7 @@ from portal_desktop.chat.live import LiveChats
 from portal_desktop.clock import Clock, SystemClock, local_zone
 from portal_desktop.credentials import Credentials, Secret
 from portal_desktop.doctor import Doctor
-from portal_desktop.errors import PortalError
+from portal_desktop.errors import PortalError, SettingsError
 from portal_desktop.events import (
     BackupFinished,
     Bus,
@@ -25,6 +25,7 @@ from portal_desktop.events import (
     EndpointLost,
     LoopLagged,
     SettingChanged,
+    SettingsRefused,
     TasksChanged,
 )
 from portal_desktop.log import LogHandle, get_logger, setup
@@ -39,7 +40,7 @@ from portal_desktop.providers.engine.launch import engine_command, engine_thread
 from portal_desktop.providers.engine.models import ModelFiles
 from portal_desktop.providers.engine.provider import EngineProvider
 from portal_desktop.providers.registry import Providers
-from portal_desktop.settings import SETTINGS, Environment, Settings, declared
+from portal_desktop.settings import SETTINGS, AdminFileWatcher, Environment, Settings, declared
 from portal_desktop.settings.setting import Setting
 from portal_desktop.storage.audit import AuditRows
 from portal_desktop.storage.backup import Backups
@@ -229,7 +230,9 @@ class Core:
         """Start what a program that stays needs: a look at other writers, at servers, at backups and at the loop."""
         self.bus.subscribe(EndpointFound, lambda _: self.catalogue.invalidate())
         self.bus.subscribe(EndpointLost, lambda _: self.catalogue.invalidate())
-        for work in (self._watch_file(), self._keep_backups(), self.discovery.run(), self._watch_loop().run()):
+        admin = AdminFileWatcher(self.settings, self.clock, self._refused)
+        looks = (self._watch_file(), admin.run(), self._keep_backups(), self.discovery.run(), self._watch_loop().run())
+        for work in looks:
             self._spawn(work)
         gc.freeze()
 
@@ -291,6 +294,10 @@ class Core:
             self.bus.publish(BackupFinished(path="", verified=False, error_name=error.name))
         else:
             self.bus.publish(BackupFinished(path=str(made.path), verified=True))
+
+    def _refused(self, problem: SettingsError) -> None:
+        log.warning("settings file refused", error=problem)
+        self.bus.publish(SettingsRefused(problem.title, problem.advice))
 
     def _watch_loop(self) -> LoopWatch:
         return LoopWatch(self.clock, lambda seconds: self.bus.publish(LoopLagged(seconds)))

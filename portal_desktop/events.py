@@ -189,6 +189,14 @@ class SettingChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsRefused(Event):
+    """The administrator's file changed and could not be used; the values before it stay in force."""
+
+    title: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeyringChanged(Event):
     """Keys are kept on another step of the ladder now."""
 

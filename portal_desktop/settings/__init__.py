@@ -9,5 +9,16 @@ from portal_desktop.settings.declared import BY_ID, SETTINGS
 from portal_desktop.settings.environment import Environment
 from portal_desktop.settings.setting import Origin, Scope, Setting
 from portal_desktop.settings.values import Settings, SettingsStore
+from portal_desktop.settings.watch import AdminFileWatcher
 
-__all__ = ["BY_ID", "SETTINGS", "Environment", "Origin", "Scope", "Setting", "Settings", "SettingsStore"]
+__all__ = [
+    "BY_ID",
+    "SETTINGS",
+    "AdminFileWatcher",
+    "Environment",
+    "Origin",
+    "Scope",
+    "Setting",
+    "Settings",
+    "SettingsStore",
+]

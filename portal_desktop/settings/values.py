@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -72,9 +74,24 @@ class Settings:
         return tuple(error for errors in self._problems.values() for error in errors)
 
     def load(self) -> None:
-        """Read environment and administrator's file; call again when the file changed."""
+        """Read environment and administrator's file, before anybody listens."""
         self._change(Origin.ENVIRONMENT, *self._read_environment())
-        self._change(Origin.ADMIN_FILE, *self._read_admin_file())
+        self._take_file(self._read_admin_file())
+
+    async def reload_file(self) -> None:
+        """Read the administrator's file again, in a thread, and hand its values to all who listen.
+
+        Either everybody takes them or nobody: when a listener refuses with a SettingsError, those before it are
+        called again with the old values, which stay in force.
+        """
+        self._take_file(await asyncio.to_thread(self._read_admin_file))
+
+    def file_digest(self) -> bytes:
+        """Return what changes when the administrator's file does; blocking."""
+        try:
+            return hashlib.sha256(_read_bytes(self._admin_file)).digest()
+        except (OSError, ValueError) as error:
+            return type(error).__name__.encode()
 
     async def attach(self, store: SettingsStore) -> None:
         """Take the user's values from storage from now on."""
@@ -123,18 +140,23 @@ class Settings:
         return ""
 
     async def set(self, setting: Setting[T], value: object) -> None:
-        """Check, save and announce the user's value; a text is also understood as a command line writes it.
+        """Check, save and announce the user's value.
 
         Raises:
-            SettingsError: it names the field and the problem; nothing was changed.
+            SettingsError: it names the field and the problem, a listener's refusal included; nothing was changed.
         """
         checked = self.check(setting, value)
         if reason := self.locked(setting):
             raise _bad(setting.id, reason)
         if self._store is None:
             raise _bad(setting.id, "the database is not open")
+        before = self._layers[Origin.USER].get(setting.id)
         await self._store.save(setting.id, plain(checked))
-        self._change(Origin.USER, {**self._layers[Origin.USER], setting.id: checked}, self._user_problems(setting))
+        try:
+            self._change(Origin.USER, {**self._layers[Origin.USER], setting.id: checked}, self._user_problems(setting))
+        except SettingsError:
+            await self._store.save(setting.id, plain(before))
+            raise
 
     async def reset(self, setting: Setting[Any]) -> None:
         """Forget the user's value and announce the one that holds now."""
@@ -185,12 +207,31 @@ class Settings:
 
     def _change(self, origin: Origin, values: dict[str, Any], problems: tuple[SettingsError, ...]) -> None:
         before = {name: self.get(setting) for name, setting in self._by_id.items()}
-        self._layers[origin] = values
-        self._problems[origin] = problems
-        for name, setting in self._by_id.items():
-            if self.get(setting) != before[name]:
+        old_values, old_problems = self._layers[origin], self._problems.get(origin, ())
+        self._layers[origin], self._problems[origin] = values, problems
+        changed = [setting for name, setting in self._by_id.items() if self.get(setting) != before[name]]
+        told: list[tuple[Callable[[Setting[Any]], None], Setting[Any]]] = []
+        try:
+            for setting in changed:
                 for callback in tuple(self._callbacks):
                     callback(setting)
+                    told.append((callback, setting))
+        except SettingsError:
+            self._layers[origin], self._problems[origin] = old_values, old_problems
+            for callback, setting in reversed(told):
+                callback(setting)
+            raise
+
+    def _take_file(self, read: tuple[dict[str, Any], tuple[SettingsError, ...], str | None]) -> None:
+        values, problems, text = read
+        try:
+            self._change(Origin.ADMIN_FILE, values, problems)
+            if text is not None:
+                self._keep_good(text)
+        except OSError as error:
+            self._problems[Origin.ADMIN_FILE] = (_bad_file(self._last_good, error),)
+        except SettingsError as error:
+            self._problems[Origin.ADMIN_FILE] = (error,)
 
     def _user_problems(self, corrected: Setting[Any]) -> tuple[SettingsError, ...]:
         return tuple(e for e in self._problems.get(Origin.USER, ()) if e.values["field"] != corrected.id)
@@ -209,19 +250,15 @@ class Settings:
                 problems.append(_bad(setting.variable, error))
         return values, tuple(problems)
 
-    def _read_admin_file(self) -> tuple[dict[str, Any], tuple[SettingsError, ...]]:
+    def _read_admin_file(self) -> tuple[dict[str, Any], tuple[SettingsError, ...], str | None]:
+        """Return values, problems, and the file's text when it makes sense."""
         try:
             text = _read(self._admin_file)
-            values = self._parse_admin(text)
+            return self._parse_admin(text), (), text
         except FileNotFoundError:
-            return self._fallback(), ()
+            return self._fallback(), (), None
         except (OSError, ValueError) as error:
-            return self._fallback(), (_bad_file(self._admin_file, error),)
-        try:
-            self._keep_good(text)
-        except OSError as error:
-            return values, (_bad_file(self._last_good, error),)
-        return values, ()
+            return self._fallback(), (_bad_file(self._admin_file, error),), None
 
     def _parse_admin(self, text: str) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -263,11 +300,15 @@ def _flat(table: Mapping[str, object], known: Mapping[str, object], prefix: str 
 
 
 def _read(file: Path) -> str:
+    return _read_bytes(file).decode("utf-8-sig")
+
+
+def _read_bytes(file: Path) -> bytes:
     with file.open("rb") as stream:
         content = stream.read(_LARGEST_FILE + 1)
     if len(content) > _LARGEST_FILE:
         raise ValueError("it is larger than 1 MB")
-    return content.decode("utf-8-sig")
+    return content
 
 
 def _read_or_none(file: Path) -> str | None:

@@ -270,7 +270,7 @@ async def test_program_with_two_homes_keeps_them_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.spec("P-31", "P-01")
+@pytest.mark.spec("P-31")
 async def test_doctor_with_a_server_on_this_computer_says_ok(home: Path, server: FakeOllama) -> None:
     more = {"PORTAL_MODELS_EXTRA_PORTS": server.base_url.rpartition(":")[2]}
     done = await portal("doctor", "--json", home=home, more=more)

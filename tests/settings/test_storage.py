@@ -12,7 +12,7 @@ import pytest
 from portal_desktop.assembly import Core
 from portal_desktop.credentials import Secret
 from portal_desktop.errors import SettingsError
-from portal_desktop.events import SettingChanged
+from portal_desktop.events import SettingChanged, SettingsRefused
 from portal_desktop.settings import Environment, Origin, declared
 
 CANARY = "canary-c3d4-key"
@@ -81,3 +81,19 @@ async def test_settings_row_that_is_damaged_is_a_problem_and_the_app_starts(core
     assert [problem.values["field"] for problem in problems] == ["appearance.zoom"]
     assert isinstance(problems[0], SettingsError)
     assert later == ()
+
+
+@pytest.mark.spec("P-29")
+@pytest.mark.expects_log("settings file refused")
+async def test_admin_file_changed_under_a_running_app_is_taken_or_refused(core: Core) -> None:
+    changed, refused = asyncio.Event(), asyncio.Event()
+    core.bus.subscribe(SettingChanged, lambda _: changed.set())
+    core.bus.subscribe(SettingsRefused, lambda _: refused.set())
+    core.watch()
+    await asyncio.sleep(0.1)
+    core.paths.admin_file.write_text("[chat]\nmax_rounds = 4\n")
+    await asyncio.wait_for(changed.wait(), 5.0)
+    assert core.settings.get(declared.MAX_ROUNDS) == 4
+    core.paths.admin_file.write_text("[chat]\nmax_rounds = 99\n")
+    await asyncio.wait_for(refused.wait(), 5.0)
+    assert core.settings.get(declared.MAX_ROUNDS) == 4
