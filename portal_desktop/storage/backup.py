@@ -37,6 +37,7 @@ from portal_desktop.storage.faults import storage_error
 from portal_desktop.storage.migrations import MIGRATIONS, Migration
 from portal_desktop.storage.preparation import bring_up_to_date, free_bytes
 from portal_desktop.storage.process import unfinished_name
+from portal_desktop.storage.salvage import Salvaged, check, salvage
 
 T = TypeVar("T")
 Copies: TypeAlias = list[Backup]
@@ -165,6 +166,22 @@ class Backups:
             return await self._apart(lambda: self._replace(prepared))
         finally:
             await self._apart(lambda: files.remove(prepared))
+
+    async def problems(self) -> tuple[str, ...]:
+        """Return what SQLite's own check finds in the present file; empty when it is whole.
+
+        Raises:
+            StorageError: the file cannot be read at all.
+        """
+        return await self._apart(lambda: check(self._database.path))
+
+    async def salvage(self, target: Path) -> Salvaged:
+        """Write every readable row of a damaged file to `target`; the file is not touched.
+
+        Raises:
+            StorageError: database_damaged when there is nothing to be read, or `target` exists.
+        """
+        return await self._apart(lambda: salvage(self._database.path, target))
 
     def _list(self) -> Copies:
         found = [read_description(path) or describe_unknown(path) for path in self._folder.glob(f"{PREFIX}*.db")]

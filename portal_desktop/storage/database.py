@@ -23,6 +23,7 @@ from portal_desktop.storage.faults import storage_error
 from portal_desktop.storage.migrations import MIGRATIONS, Migration
 from portal_desktop.storage.preparation import prepare
 from portal_desktop.storage.process import process_token
+from portal_desktop.storage.space import compact, size_by_kind
 
 T = TypeVar("T")
 
@@ -151,6 +152,18 @@ class Database:
             StorageError: it failed.
         """
         return await asyncio.wrap_future(self._thread(self._write_thread).submit(self._work, work))
+
+    async def size_by_kind(self) -> dict[str, int]:
+        """Return the bytes of chats, search, tasks, tool results, audit, settings and the rest, and what is free."""
+        return await self.read(size_by_kind)
+
+    async def compact(self) -> None:
+        """Give free room back to the disk.
+
+        Raises:
+            StorageError: disk_full or database_locked; the file is as it was.
+        """
+        await self.maintain(compact)
 
     @staticmethod
     def _thread(thread: ThreadPoolExecutor | None) -> ThreadPoolExecutor:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 import apsw
 
-from portal_desktop.storage.connect import select
-from portal_desktop.storage.database import Database
+from portal_desktop.storage.connect import number, select
 
 KINDS: Mapping[str, str] = {
     "conversations": "chats",
@@ -25,35 +24,21 @@ KINDS: Mapping[str, str] = {
 }
 
 
-async def size_by_kind(database: Database) -> dict[str, int]:
+def size_by_kind(connection: apsw.Connection) -> dict[str, int]:
     """Return the bytes of chats, search, tasks, tool results, audit, settings and the rest, and what is free."""
-
-    def query(connection: apsw.Connection) -> dict[str, int]:
-        owners = {
-            str(name): str(table) for name, table in select(connection, "SELECT name, tbl_name FROM sqlite_schema")
-        }
-        sizes: dict[str, int] = {}
-        for name, size in select(connection, "SELECT name, sum(pgsize) FROM dbstat GROUP BY name"):
-            kind = _kind(owners.get(str(name), str(name)))
-            sizes[kind] = sizes.get(kind, 0) + int(size)
-        pages, page_size = (int(select(connection, f"PRAGMA {name}")[0][0]) for name in ("freelist_count", "page_size"))
-        return {**sizes, "free": pages * page_size}
-
-    return await database.read(query)
+    owners = {str(name): str(table) for name, table in select(connection, "SELECT name, tbl_name FROM sqlite_schema")}
+    sizes: dict[str, int] = {}
+    for name, size in select(connection, "SELECT name, sum(pgsize) FROM dbstat GROUP BY name"):
+        kind = _kind(owners.get(str(name), str(name)))
+        sizes[kind] = sizes.get(kind, 0) + int(size)
+    pages, page_size = (number(connection, f"PRAGMA {name}") for name in ("freelist_count", "page_size"))
+    return {**sizes, "free": pages * page_size}
 
 
-async def compact(database: Database) -> None:
-    """Rewrite the file without its free pages; needs as much room again for as long as it takes.
-
-    Raises:
-        StorageError: disk_full or database_locked; the file is as it was.
-    """
-
-    def work(connection: apsw.Connection) -> None:
-        connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-    await database.maintain(work)
+def compact(connection: apsw.Connection) -> None:
+    """Rewrite the file without its free pages; needs as much room again for as long as it takes."""
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _kind(table: str) -> str:

@@ -23,6 +23,8 @@ from portal_desktop.storage.tasks import NewTask, TaskRows
 from tests.faults.disk import Disk, DiskFile, PowerCutError
 from tests.support.clock import FakeClock
 
+pytestmark = pytest.mark.integration
+
 NAMES = itertools.count()
 Acknowledged = list[tuple[int, int, int]]
 

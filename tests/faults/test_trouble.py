@@ -23,7 +23,7 @@ from portal_desktop.messages import Message, Role, Status, Text, user
 from portal_desktop.storage.backup import Backups
 from portal_desktop.storage.conversations import Conversations
 from portal_desktop.storage.database import Database
-from portal_desktop.storage.salvage import check, salvage
+from portal_desktop.storage.salvage import check
 from tests.faults.children import Children
 
 pytestmark = pytest.mark.integration
@@ -261,15 +261,16 @@ async def test_salvage_of_a_file_with_zeroed_pages_saves_the_other_rows_and_coun
     for (page,) in pages[10:35:5]:
         raw[(page - 1) * 4096 : page * 4096] = bytes(4096)
     path.write_bytes(raw)
-    assert check(path)
-    saved = salvage(path, path.with_name("saved.jsonl"))
+    backups = Backups(Database(path, clock=SystemClock()), path.parent / "backups", SystemClock())
+    assert await backups.problems()
+    saved = await backups.salvage(path.with_name("saved.jsonl"))
     assert saved.rows["conversations"] == 120
     assert 200 < saved.rows["messages"] < 240
     assert saved.incomplete == ("messages",)
     assert len(saved.path.read_text().splitlines()) == sum(saved.rows.values())
     assert path.read_bytes() == bytes(raw)
     with pytest.raises(StorageError):
-        salvage(path, path.with_name("saved.jsonl"))
+        await backups.salvage(saved.path)
 
 
 async def mutated(folder: Path, path: Path, count: int, seed: int) -> None:

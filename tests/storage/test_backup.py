@@ -15,7 +15,6 @@ from portal_desktop.storage.backup import Backups, Keep
 from portal_desktop.storage.conversations import Conversations
 from portal_desktop.storage.copies import Reason, Verdict
 from portal_desktop.storage.database import Database
-from portal_desktop.storage.space import compact, size_by_kind
 from tests.support.clock import FakeClock
 
 
@@ -296,12 +295,12 @@ async def test_restore_interrupted_at_any_step_leaves_one_of_the_two_states(
 
 async def test_size_by_kind_and_compact_give_room_back(database: Database, chats: Conversations) -> None:
     await fill(chats, 200)
-    sizes = await size_by_kind(database)
+    sizes = await database.size_by_kind()
     assert sizes["chats"] > sizes["tasks"] > 0
     assert sizes["search"] > 0
     await database.write(lambda connection: connection.execute("DELETE FROM conversations"))
-    assert (await size_by_kind(database))["free"] > 100_000
+    assert (await database.size_by_kind())["free"] > 100_000
     before = database.path.stat().st_size
-    await compact(database)
-    assert (await size_by_kind(database))["free"] == 0
+    await database.compact()
+    assert (await database.size_by_kind())["free"] == 0
     assert database.path.stat().st_size < before / 2

@@ -89,7 +89,7 @@ async def test_select_filters_are_all_honoured(rows: TaskRows, database: Databas
     assert await rows.tags() == ["food", "shop"]
 
 
-async def test_select_orders(rows: TaskRows) -> None:
+async def test_select_in_each_order_returns_that_order(rows: TaskRows) -> None:
     await add(rows, "b", priority=Priority.LOW, due=Due(date(2026, 1, 2), time(9)), position=3)
     await add(rows, "C", priority=Priority.HIGH, position=1)
     await add(rows, "a", priority=Priority.NONE, due=Due(date(2026, 1, 2)), position=2)
