@@ -32,7 +32,6 @@ class Engine:
         *,
         threads: Callable[[], int],
         idle_seconds: Callable[[], float | None] = lambda: None,
-        context: int = 0,
         embedding: bool = False,
     ) -> None:
         self._command = command
@@ -40,7 +39,6 @@ class Engine:
         self._clock = clock
         self._threads = threads
         self._idle_seconds = idle_seconds
-        self._context = context
         self._embedding = embedding
         self._process: EngineProcess | None = None
         self._file: Path | None = None
@@ -60,13 +58,13 @@ class Engine:
         return self._users > 0
 
     @asynccontextmanager
-    async def lease(self, file: Path) -> AsyncIterator[EngineProcess]:
-        """Hold a running process that serves this file, loading it first when needed.
+    async def lease(self, file: Path, context: int = 0) -> AsyncIterator[EngineProcess]:
+        """Hold a running process that serves this file, loading it first when needed, with room for so many tokens.
 
         Raises:
             ProviderError: it cannot be loaded, or crashed too often.
         """
-        process = await self._take(file)
+        process = await self._take(file, context)
         try:
             yield process
         finally:
@@ -83,20 +81,20 @@ class Engine:
         if process is not None:
             await process.stop()
 
-    async def _take(self, file: Path) -> EngineProcess:
+    async def _take(self, file: Path, context: int) -> EngineProcess:
         async with self._turn:
             await self._turn.wait_for(lambda: self._users == 0 or self._file == file)
             self._cancel_idle()
             process = self._process
             if process is None or process.stopped or self._file != file:
-                process = await self._load(file)
+                process = await self._load(file, context)
             self._users += 1
             return process
 
-    async def _load(self, file: Path) -> EngineProcess:
+    async def _load(self, file: Path, context: int) -> EngineProcess:
         self._refuse_hopeless(file)
         await self.stop()
-        config = EngineConfig(str(file), self._threads(), self._context, self._embedding)
+        config = EngineConfig(str(file), self._threads(), context, self._embedding)
         process = EngineProcess(self._command, config, self._environ)
         self._process, self._file = process, file
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from portal_desktop.errors import ProviderError
@@ -34,15 +34,12 @@ class ModelFiles:
         self._picked = picked
         self._read: dict[Path, _Read] = {}
 
-    async def list(
-        self, endpoint: str, is_loaded: Callable[[Path], bool | None] = lambda _: None
-    ) -> tuple[ModelFacts, ...]:
+    async def all(self, endpoint: str) -> tuple[tuple[Path, ModelFacts], ...]:
         """Return the usable files as models; damaged ones are left out (choosing one would say why)."""
-        found: list[ModelFacts] = []
+        found: list[tuple[Path, ModelFacts]] = []
         for model, path in (await asyncio.to_thread(self._files)).items():
             try:
-                known = facts(model, endpoint, await self._header(path))
-                found.append(replace(known, loaded=is_loaded(path)))
+                found.append((path, facts(model, endpoint, await self._header(path))))
             except (BadHeader, OSError):
                 continue
         return tuple(found)

@@ -22,6 +22,10 @@ from portal_desktop.providers.openai import OpenAIProvider
 ENDPOINT = Endpoint("engine", ProviderKind.ENGINE, "The built-in engine", "engine:")
 
 
+LARGEST_CONTEXT = 16384
+"""Tokens of room a chat model gets at most: what models were trained for would fill the memory of most computers."""
+
+
 class EngineProvider:
     """Loads the file a request names and hands the request on. Chat and embedding have an engine process each."""
 
@@ -41,12 +45,13 @@ class EngineProvider:
 
     async def list_models(self) -> Sequence[ModelFacts]:
         """Return the model files as they lie on the disk now; nothing is started for it."""
-        return await self._files.list(self._endpoint.id, self._is_loaded)
+        models = await self._files.all(self._endpoint.id)
+        return [self._with_state(path, facts) for path, facts in models]
 
     async def model_facts(self, model: str) -> ModelFacts:
         """Return what a file says of itself."""
         path, facts = await self._files.check(model, self._endpoint.id)
-        return replace(facts, loaded=self._is_loaded(path))
+        return self._with_state(path, facts)
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[StreamEvent]:
         """Load the model when needed, then yield its response; a crash on the way is explained with its last words."""
@@ -59,7 +64,10 @@ class EngineProvider:
                 warning = f"{facts.name} cannot use tools; it answered without them."
             for news in self._news(path, facts):
                 yield news
-            async with self._chat.lease(path) as process, aclosing(self._answer(process, request)) as events:
+            async with (
+                self._chat.lease(path, _room(facts) or 0) as process,
+                aclosing(self._answer(process, request)) as events,
+            ):
                 async for event in events:
                     yield _warned(event, warning)
         except PortalError as problem:
@@ -76,7 +84,7 @@ class EngineProvider:
         path, facts = await self._files.check(model, self._endpoint.id)
         if not facts.embedding:
             raise ProviderError("not_supported", provider=self._endpoint.id, model=model, ability="embedding text")
-        async with self._embedder.lease(path) as process:
+        async with self._embedder.lease(path, facts.context_length or 0) as process:
             return await self._client(process).embed(model, texts)
 
     async def close(self) -> None:
@@ -109,6 +117,10 @@ class EngineProvider:
         waits = (Progress(Phase.QUEUED, "another model is answering"),) if self._chat.busy else ()
         return (*waits, Progress(Phase.LOADING, facts.name))
 
+    def _with_state(self, path: Path, facts: ModelFacts) -> ModelFacts:
+        loaded = self._is_loaded(path)
+        return replace(facts, loaded=loaded, loaded_context=_room(facts) if loaded else None)
+
     def _is_loaded(self, path: Path) -> bool:
         return self._chat.loaded == path
 
@@ -117,6 +129,10 @@ class EngineProvider:
             return Secret(process.key)
 
         return OpenAIProvider(replace(self._endpoint, base_url=f"{process.address}/v1"), self._network, secret)
+
+
+def _room(facts: ModelFacts) -> int | None:
+    return min(facts.context_length, LARGEST_CONTEXT) if facts.context_length else None
 
 
 def _warned(event: StreamEvent, warning: str) -> StreamEvent:

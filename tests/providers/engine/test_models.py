@@ -25,8 +25,8 @@ def folder(tmp_path: Path, scripted_model: Path) -> Path:
 
 
 @pytest.mark.spec("P-19")
-async def test_list_of_a_folder_tells_what_the_files_say_and_nothing_else(folder: Path) -> None:
-    models = {model.id: model for model in await ModelFiles(folder).list("engine")}
+async def test_all_of_a_folder_tells_what_the_files_say_and_nothing_else(folder: Path) -> None:
+    models = {model.id: model for _, model in await ModelFiles(folder).all("engine")}
     assert set(models) == {"one", "nested/two"}
     one = models["one"]
     assert (one.name, one.context_length, one.family, one.quantization) == ("scripted", CONTEXT, "llama", "F16")
@@ -35,31 +35,31 @@ async def test_list_of_a_folder_tells_what_the_files_say_and_nothing_else(folder
     assert one.full_id == "engine/one"
 
 
-async def test_list_picked_file_stands_beside_the_folder(folder: Path, scripted_model: Path) -> None:
-    models = await ModelFiles(folder, lambda: (scripted_model,)).list("engine")
-    assert {model.id for model in models} == {"one", "nested/two", "scripted"}
+async def test_all_picked_file_stands_beside_the_folder(folder: Path, scripted_model: Path) -> None:
+    models = await ModelFiles(folder, lambda: (scripted_model,)).all("engine")
+    assert {model.id for _, model in models} == {"one", "nested/two", "scripted"}
 
 
-async def test_list_without_a_folder_is_empty(tmp_path: Path) -> None:
-    assert await ModelFiles(tmp_path / "absent").list("engine") == ()
+async def test_all_without_a_folder_is_empty(tmp_path: Path) -> None:
+    assert await ModelFiles(tmp_path / "absent").all("engine") == ()
 
 
-async def test_list_of_a_split_model_shows_its_first_part_only(tmp_path: Path, scripted_model: Path) -> None:
+async def test_all_of_a_split_model_shows_its_first_part_only(tmp_path: Path, scripted_model: Path) -> None:
     for part in (1, 2, 3):
         (tmp_path / f"big-{part:05}-of-00003.gguf").write_bytes(scripted_model.read_bytes())
-    assert [model.id for model in await ModelFiles(tmp_path).list("engine")] == ["big-00001-of-00003"]
+    assert [model.id for _, model in await ModelFiles(tmp_path).all("engine")] == ["big-00001-of-00003"]
 
 
-async def test_list_leaves_damaged_files_out(folder: Path) -> None:
+async def test_all_leaves_damaged_files_out(folder: Path) -> None:
     (folder / "broken.gguf").write_bytes(b"<html>404</html>")
-    assert {model.id for model in await ModelFiles(folder).list("engine")} == {"one", "nested/two"}
+    assert {model.id for _, model in await ModelFiles(folder).all("engine")} == {"one", "nested/two"}
 
 
-async def test_list_again_after_a_file_was_deleted_no_longer_shows_it(folder: Path) -> None:
+async def test_all_again_after_a_file_was_deleted_no_longer_shows_it(folder: Path) -> None:
     files = ModelFiles(folder)
-    assert len(await files.list("engine")) == 2
+    assert len(await files.all("engine")) == 2
     (folder / "one.gguf").unlink()
-    assert {model.id for model in await files.list("engine")} == {"nested/two"}
+    assert {model.id for _, model in await files.all("engine")} == {"nested/two"}
 
 
 async def test_check_file_changed_since_reads_it_again(folder: Path) -> None:

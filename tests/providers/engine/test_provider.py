@@ -41,7 +41,7 @@ from portal_desktop.providers.engine.launch import engine_command
 from portal_desktop.providers.engine.models import ModelFiles
 from portal_desktop.providers.engine.provider import EngineProvider
 from tests.models.embedder import build_embedder
-from tests.models.scripted import CHAINS, SPLIT_TEXT, build_random
+from tests.models.scripted import CHAINS, CONTEXT, SPLIT_TEXT, build_random
 
 pytestmark = pytest.mark.integration
 
@@ -237,12 +237,13 @@ async def test_stream_file_the_engine_refuses_names_it(provider: EngineProvider,
 @pytest.mark.spec("X-26")
 async def test_stream_engine_killed_midway_is_explained_and_restarted(provider: EngineProvider, engine: Engine) -> None:
     events: list[StreamEvent] = []
+    victim = 0
     async with aclosing(provider.stream(ask("long"))) as stream:
         async for event in stream:
             events.append(event)
-            if sum(isinstance(e, PartDelta) for e in events) == 20 and engine._process is not None:
-                assert engine._process.pid is not None
-                os.kill(engine._process.pid, signal.SIGKILL)
+            if not victim and isinstance(event, PartDelta) and engine._process is not None:
+                victim = engine._process.pid or 0
+                os.kill(victim, signal.SIGKILL)
     error = error_of(events)
     assert error.name == "engine_crashed"
     assert "SIGKILL" in error.technical
@@ -269,7 +270,7 @@ async def test_list_models_starts_nothing_and_marks_the_loaded_one(provider: Eng
     assert engine.loaded is None
     await events_of(provider, ask("Hello"))
     (model,) = await provider.list_models()
-    assert model.loaded is True
+    assert (model.loaded, model.loaded_context) == (True, CONTEXT)
     assert (await provider.model_facts("scripted")).loaded is True
 
 

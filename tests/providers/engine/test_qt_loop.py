@@ -32,7 +32,7 @@ async def test_engine_under_the_qt_loop_loads_streams_crashes_and_stops(scripted
     events = []
     async for event in provider.stream(ChatRequest("scripted", (user("long"),))):
         events.append(event)
-        if len(events) == 10 and engine._process is not None and engine._process.pid is not None:
+        if len(events) == 3 and engine._process is not None and engine._process.pid is not None:
             os.kill(engine._process.pid, signal.SIGKILL)
     assert isinstance(events[-1], StreamError)
     assert events[-1].error.name == "engine_crashed"
