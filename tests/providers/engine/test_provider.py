@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from portal_desktop.providers.engine.models import ModelFiles
 from portal_desktop.providers.engine.provider import EngineProvider
 from tests.models.embedder import build_embedder
 from tests.models.scripted import CHAINS, CONTEXT, SPLIT_TEXT, build_random
+from tests.providers.contract import check_complete, check_stream
 
 pytestmark = pytest.mark.integration
 
@@ -190,10 +192,14 @@ async def test_stream_max_tokens_ends_with_length(provider: EngineProvider) -> N
     assert finish.usage.completion_tokens == 6
 
 
-@pytest.mark.spec("P-12")
-async def test_complete_gives_the_whole_of_the_stream(provider: EngineProvider) -> None:
-    whole = await provider.complete(ask("please think"))
-    assert list(whole.message.parts) == parts_of(await events_of(provider, ask("please think")))
+@pytest.mark.spec("R-01", "P-12")
+async def test_engine_keeps_the_promises_of_every_provider(provider: EngineProvider) -> None:
+    for text in ("Hello", "please think", "emoji", "add milk", "add both"):
+        check_stream(await events_of(provider, ask(text, tools=(ADD,))))
+    for text in ("Hello", "please think", "emoji"):
+        request = ask(text)
+        await events_of(provider, request)
+        await check_complete(provider, request, partial(events_of, provider, request))
 
 
 async def test_stream_twice_at_once_shares_one_process(provider: EngineProvider) -> None:
