@@ -26,6 +26,7 @@ from portal_desktop.ui.shortcuts import bind
 from portal_desktop.ui.spawn import Spawn
 from portal_desktop.ui.tasks.feed import TasksFeed
 from portal_desktop.ui.tasks.page import TasksPage
+from portal_desktop.ui.transcript.view import TranscriptView
 from portal_desktop.ui.window import MainWindow, PortalWindow
 
 PAGE = "window/page"
@@ -74,7 +75,9 @@ class Rooms(QObject):
 
     async def _build(self) -> None:
         """Make the pages one by one, so that the loop runs between them."""
-        panel = self._panel(self._window.toast, self._spawn)
+        view = TranscriptView(self._look.theme, self._core.clock)
+        await asyncio.sleep(0)
+        panel = self._panel(self._window.toast, self._spawn, view)
         await asyncio.sleep(0)
         self.chat = ChatPage(
             self._look,
@@ -199,7 +202,7 @@ class Rooms(QObject):
             await panel.leave()
         window.deleteLater()
 
-    def _panel(self, toast: Toast, spawn: Spawn) -> ChatPanel:
+    def _panel(self, toast: Toast, spawn: Spawn, view: TranscriptView | None = None) -> ChatPanel:
         core = self._core
         model = ChatModel(
             history=core.history,
@@ -211,12 +214,12 @@ class Rooms(QObject):
         )
         panel = ChatPanel(
             self._look,
+            view or TranscriptView(self._look.theme, core.clock),
             model=model,
             history=core.history,
             found=self.found,
             settings=core.settings,
             places=self._places,
-            clock=core.clock,
             spawn=spawn,
             toast=toast,
         )

@@ -131,7 +131,7 @@ class Windows:
         QTest.keySequence(widget or self.focused(), QKeySequence(keys))
 
     def focused(self) -> QWidget:
-        widget = QApplication.focusWidget()
+        widget = QApplication.focusWidget() or self.window.focusWidget()
         assert widget is not None
         return widget
 

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from portal_desktop.agent.approval import Decision
 from portal_desktop.chat.history import History
-from portal_desktop.clock import Clock
 from portal_desktop.messages import Mode, Role, Text
 from portal_desktop.settings import Settings
 from portal_desktop.ui.chat.choice import ModelChoice
@@ -47,13 +46,13 @@ class ChatPanel(QWidget):
     def __init__(
         self,
         look: Look,
+        view: TranscriptView,
         *,
         model: ChatModel,
         history: History,
         found: FoundModels,
         settings: Settings,
         places: Places,
-        clock: Clock,
         spawn: Spawn,
         toast: Toast,
         add_server: Callable[[], object] | None = None,
@@ -73,7 +72,7 @@ class ChatPanel(QWidget):
         self._edits = 0
         self._shown: int | None = None
         self.header = ChatHeader(look, self._entries)
-        self.view = TranscriptView(look.theme, clock)
+        self.view = view
         self.welcome = Welcome(look, found, add_server)
         self.phase = PhaseLine(look, model.moments)
         self.composer = Composer(look)

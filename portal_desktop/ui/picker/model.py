@@ -74,11 +74,7 @@ def model_lines(listings: Sequence[Listing], endpoints: Mapping[str, Endpoint], 
     for listing in listings:
         endpoint = endpoints.get(listing.endpoint)
         name = endpoint.name if endpoint else listing.endpoint
-        models = [
-            facts
-            for facts in listing.models
-            if not facts.embedding and all(word in f"{facts.id} {name}".casefold() for word in words.casefold().split())
-        ]
+        models = [facts for facts in listing.models if not facts.embedding and _named(facts, words)]
         if models:
             where = tr("on this computer") if endpoint is None or endpoint.local else tr("cloud")
             state = tr("away, start it") if listing.stale else where
@@ -95,6 +91,12 @@ def model_lines(listings: Sequence[Listing], endpoints: Mapping[str, Endpoint], 
                 for facts in models
             )
     return lines
+
+
+def _named(facts: ModelFacts, words: str) -> bool:
+    """Return whether every word stands in the model's id or name."""
+    text = f"{facts.id} {facts.name}".casefold()
+    return all(word in text for word in words.casefold().split())
 
 
 _PROPERTIES: Mapping[int, Callable[[Line], object]] = MappingProxyType(

@@ -16,7 +16,7 @@ from portal_desktop.tasks import TaskDraft
 from portal_desktop.ui.look import Look
 from tests.support.desk import Windows, running_core, until
 
-pytestmark = pytest.mark.gui
+pytestmark = [pytest.mark.gui, pytest.mark.qt_log_ignore("This plugin does not support")]
 
 
 async def answered(windows: Windows) -> None:
