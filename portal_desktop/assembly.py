@@ -140,9 +140,10 @@ class Core:
 
     def _build_tools(self) -> None:
         self.tools = ToolRegistry(self.clock, store=self.results)
-        built_in = (*task_tools(self.book), *clock_tools(self.clock, self.zone), *calculate_tools())
-        for tool in (*built_in, *result_tools(self.results)):
-            self.tools.register(tool)
+        self.tools.load("tasks", lambda: task_tools(self.book))
+        self.tools.load("clock", lambda: clock_tools(self.clock, self.zone))
+        self.tools.load("calculate", calculate_tools)
+        self.tools.load("results", lambda: result_tools(self.results))
 
     def _build_chats(self) -> None:
         self.library = Library(resources() / "prompts")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.benchmarks.measures import measures
 
 
 def main() -> None:
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     parser = argparse.ArgumentParser(prog="portal bench", description="Measure this computer's Portal Desktop.")
     parser.add_argument("names", nargs="*", help="which measures; all without")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")

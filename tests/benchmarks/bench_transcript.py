@@ -25,7 +25,43 @@ FLAT = 2.0
 FRAME_SECONDS = 0.033
 TOKENS_PER_SECOND = 1_000
 
-_WORDS = ["the", "garden", "needs", "water", "when", "the", "sun", "stands", "high", "and", "the", "beans", "climb", "along", "the", "frame", "while", "squash", "covers", "ground", "so", "that", "**weeds**", "find", "no", "`light`", "and", "[notes](https://example.org/beans)", "say", "more", "about", "soil,", "seeds", "and", "seasons"]
+_WORDS = [
+    "the",
+    "garden",
+    "needs",
+    "water",
+    "when",
+    "the",
+    "sun",
+    "stands",
+    "high",
+    "and",
+    "the",
+    "beans",
+    "climb",
+    "along",
+    "the",
+    "frame",
+    "while",
+    "squash",
+    "covers",
+    "ground",
+    "so",
+    "that",
+    "**weeds**",
+    "find",
+    "no",
+    "`light`",
+    "and",
+    "[notes](https://example.org/beans)",
+    "say",
+    "more",
+    "about",
+    "soil,",
+    "seeds",
+    "and",
+    "seasons",
+]
 
 
 def markdown(characters: int, seed: int = 1) -> str:

@@ -54,7 +54,9 @@ def _answer(door: socket.socket, body: bytes) -> None:
         while b"\r\n\r\n" not in request:
             request += door.recv(65536)
         head, _, rest = request.partition(b"\r\n\r\n")
-        length = next((int(h.split(b":")[1]) for h in head.split(b"\r\n") if h.lower().startswith(b"content-length")), 0)
+        length = next(
+            (int(h.split(b":")[1]) for h in head.split(b"\r\n") if h.lower().startswith(b"content-length")), 0
+        )
         while len(rest) < length:
             rest += door.recv(65536)
         door.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
