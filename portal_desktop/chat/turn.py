@@ -86,6 +86,7 @@ class Turn:
         self._answer = Answer(base)
         self._listeners: list[Listener] = []
         self._started = self._step_started = self._heard = clock.monotonic()
+        self._ended = 0.0
         self._phase = PhaseChanged(Phase.CONNECTING, server, None, self._started)
         self._finished: TurnFinished | None = None
         self._done = asyncio.Event()
@@ -126,8 +127,8 @@ class Turn:
 
     @property
     def seconds(self) -> float:
-        """How long it has taken so far."""
-        return self._clock.monotonic() - self._started
+        """How long it has taken, so far or to its end."""
+        return (self._ended or self._clock.monotonic()) - self._started
 
     @property
     def finished(self) -> TurnFinished | None:
@@ -243,6 +244,7 @@ class Turn:
                 self.first_token_seconds = self.seconds
             case TurnFinished():
                 self.step(event.status.value)
+                self._ended = self._clock.monotonic()
         try:
             await self._told(self, event)
         finally:

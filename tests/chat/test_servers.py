@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from portal_desktop.agent.approval import ApprovalRequest, Decision
-from portal_desktop.messages import Failure, Mode, Note, Source, Status, ToolReturn
+from portal_desktop.messages import Failure, Mode, Note, Phase, Source, Status, ToolReturn
 from portal_desktop.settings import declared
 from portal_desktop.storage.conversations import StoredMessage
 from portal_desktop.tasks import TaskDraft, TaskQuery
@@ -251,8 +251,10 @@ async def test_stop_closes_the_connection_and_the_next_message_works(desk: Desk,
     turn = await desk.here.live.send(None, "Hello", source=Source.WINDOW)
     await _until(lambda: bool(turn.parts) if begun else bool(desk.bench.bodies))
     started = loop.time()
-    await turn.stop()
+    stopping = asyncio.create_task(turn.stop())
+    await _until(lambda: turn.phase.phase is Phase.STOPPED)
     assert loop.time() - started < 0.2
+    await stopping
     request = desk.bench.server.requests[-1]
     await asyncio.wait_for(request.gone.wait(), 1)
     stored = (await desk.here.history.path(turn.conversation_id))[-1]
