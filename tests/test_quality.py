@@ -229,7 +229,20 @@ def test_naive_time_is_absent() -> None:
 @pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/St_Johns"])
 def test_tasks_and_storage_suites_in_another_zone_pass(zone: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "tests/tasks", "tests/storage", "-m", "not slow and not nightly", "-k", "not kill and not power"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:xdist",
+            "tests/tasks",
+            "tests/storage",
+            "-m",
+            "not slow and not nightly",
+            "-k",
+            "not kill and not power",
+        ],
         cwd=ROOT,
         env={**os.environ, "TZ": zone},
         capture_output=True,

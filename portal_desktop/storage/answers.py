@@ -13,7 +13,7 @@ import apsw
 
 from portal_desktop.errors import InvalidInput, StorageError
 from portal_desktop.messages import Part, Status, ToolCall, Usage
-from portal_desktop.storage.connect import select
+from portal_desktop.storage.connect import one_row, select
 from portal_desktop.storage.process import is_alive
 from portal_desktop.storage.records import (
     body_of,
@@ -124,9 +124,9 @@ def fold(connection: apsw.Connection, message_id: int, parts: Sequence[Part], st
 
 def interrupt(connection: apsw.Connection, message_id: int) -> tuple[Part, ...]:
     """End an answer nobody writes any more and return its parts; what cannot be read is left untouched."""
-    text, expected, status = select(
+    text, expected, status = one_row(
         connection, "SELECT parts, checksum, status FROM messages WHERE id = ?", (message_id,)
-    )[0]
+    )
     try:
         parts = parts_of(connection, message_id, text, expected, status)
     except StorageError as error:

@@ -7,7 +7,7 @@ from typing import Any
 import apsw
 
 from portal_desktop.errors import InvalidInput
-from portal_desktop.storage.connect import select
+from portal_desktop.storage.connect import number, one_row, select
 
 SELECT_MESSAGE = (
     "SELECT m.id, m.conversation_id, m.parent_id, m.role, m.parts, m.checksum, m.status, m.model, m.usage, m.source,"
@@ -72,7 +72,7 @@ def start_of(
 
 def descend(connection: apsw.Connection, message_id: int) -> int:
     """Return the tip of the branch below a message, following the way each fork was last left."""
-    return int(select(connection, DOWNWARDS, (message_id,))[0][0])
+    return number(connection, DOWNWARDS, (message_id,))
 
 
 def show(connection: apsw.Connection, conversation_id: int, leaf_id: int) -> None:
@@ -80,11 +80,11 @@ def show(connection: apsw.Connection, conversation_id: int, leaf_id: int) -> Non
 
     Growing at the tip, by far the most frequent case, touches one parent only.
     """
-    parent, leaf = select(
+    parent, leaf = one_row(
         connection,
         "SELECT m.parent_id, c.leaf_id FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.id = ?",
         (leaf_id,),
-    )[0]
+    )
     if parent is not None and parent == leaf:
         connection.execute("UPDATE messages SET chosen_child_id = ? WHERE id = ?", (leaf_id, parent))
     else:

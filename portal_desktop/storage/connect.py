@@ -184,11 +184,27 @@ def select(connection: apsw.Connection, sql: str, bindings: apsw.Bindings = ()) 
     return connection.execute(sql, bindings).fetchall()
 
 
+def one_row(connection: apsw.Connection, sql: str, bindings: apsw.Bindings = ()) -> tuple[Any, ...]:
+    """Return the first row of a statement that always has one in a whole file.
+
+    Raises:
+        StorageError: database_damaged.
+    """
+    rows = select(connection, sql, bindings)
+    if not rows:
+        raise StorageError("database_damaged", technical="a row that must be there is not")
+    return rows[0]
+
+
 def number(connection: apsw.Connection, sql: str, bindings: apsw.Bindings = ()) -> int:
-    """Return the one whole number a statement yields."""
-    found = connection.execute(sql, bindings).fetchall()[0][0]
+    """Return the one whole number a statement yields.
+
+    Raises:
+        StorageError: database_damaged.
+    """
+    found = one_row(connection, sql, bindings)[0]
     if not isinstance(found, int):
-        raise TypeError(f"{sql} yields {found!r}")
+        raise StorageError("database_damaged", technical=f"{type(found).__name__} where a number must be")
     return found
 
 

@@ -11,7 +11,7 @@ from portal_desktop.clock import Clock, to_iso
 from portal_desktop.errors import InvalidInput
 from portal_desktop.messages import Message, Mode, Part, Source, Status, Usage
 from portal_desktop.storage import answers, branches
-from portal_desktop.storage.connect import select
+from portal_desktop.storage.connect import number, select
 from portal_desktop.storage.database import Database
 from portal_desktop.storage.events import EventKind, record
 from portal_desktop.storage.records import (
@@ -126,7 +126,7 @@ class Conversations:
         """Return how many conversations there are, or how many lie in the trash."""
         wanted = "IS NOT NULL" if deleted else "IS NULL"
         sql = f"SELECT count(*) FROM conversations WHERE owner_id = ? AND deleted_at {wanted}"  # noqa: S608 - constants
-        return int(await self._database.read(lambda connection: select(connection, sql, (self._owner,))[0][0]))
+        return await self._database.read(lambda connection: number(connection, sql, (self._owner,)))
 
     async def rename(self, conversation_id: int, title: str, *, edited: bool = True) -> bool:
         """Set the title; one the user edited is not overwritten by one that is made (`edited=False`).

@@ -12,7 +12,7 @@ from portal_desktop.clock import from_iso, to_iso
 from portal_desktop.errors import StorageError
 from portal_desktop.messages import Failure, Message, Mode, Part, Role, Source, Status, ToolCall, Usage
 from portal_desktop.storage import answers, branches
-from portal_desktop.storage.connect import select
+from portal_desktop.storage.connect import one_row
 from portal_desktop.storage.records import decoded, usage_from_json
 
 BEGINNING = "1970-01-01T00:00:00.000000Z"
@@ -126,7 +126,7 @@ def one_message(connection: apsw.Connection, message_id: int) -> StoredMessage:
     Raises:
         StorageError: bad_record.
     """
-    row = select(connection, f"{branches.SELECT_MESSAGE} WHERE m.id = ?", (message_id,))[0]
+    row = one_row(connection, f"{branches.SELECT_MESSAGE} WHERE m.id = ?", (message_id,))
     return _message_of(row, answers.parts_of(connection, message_id, row[4], row[5], row[6]))
 
 

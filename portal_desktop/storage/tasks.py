@@ -11,7 +11,7 @@ import apsw
 
 from portal_desktop.clock import Clock, from_iso, to_iso
 from portal_desktop.errors import InvalidInput
-from portal_desktop.storage.connect import select
+from portal_desktop.storage.connect import number, one_row, select
 from portal_desktop.storage.database import Database
 from portal_desktop.storage.records import clean, from_json, to_json
 from portal_desktop.storage.task_values import (
@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 OWNER = "local"
+ONE = f"SELECT {COLUMNS} FROM tasks WHERE id = ? AND owner_id = ?"  # noqa: S608 - constants
 UNDO_DAYS = 30
 ORDERS = {
     TaskOrder.NEWEST: "created_at DESC, id DESC",
@@ -101,7 +102,7 @@ class TaskRows:
         """Return how many tasks a query wants, without its limit."""
         where, values = self._where(query)
         sql = f"SELECT count(*) FROM tasks WHERE {where}"  # noqa: S608 - constants
-        return int(await self._database.read(lambda connection: select(connection, sql, values)[0][0]))
+        return await self._database.read(lambda connection: number(connection, sql, values))
 
     async def apply(self, changes: Sequence[TaskChange], *, batch: str, actor: str) -> list[Task]:
         """Make all changes or none; tasks that are changed under one `batch` are undone together.
@@ -166,8 +167,8 @@ class TaskRows:
             if not steps:
                 raise InvalidInput("nothing_to_undo")
             self._check_overtaken(connection, batch, steps)
-            for number, task_id, before in steps:
-                image = {"deleted_at": now} if before is None else from_json(before, f"task_history {number}")
+            for step, task_id, before in steps:
+                image = {"deleted_at": now} if before is None else from_json(before, f"task_history {step}")
                 _update(connection, task_id, {**_changeable(image), "updated_at": now})
             connection.execute(
                 "UPDATE task_history SET undone_at = ? WHERE owner_id = ? AND batch = ? AND undone_at IS NULL",
@@ -240,11 +241,10 @@ class TaskRows:
         return " AND ".join(term for term, _ in terms), tuple(value for _, given in terms for value in given)
 
     def _rows(self, connection: apsw.Connection, task_ids: Sequence[int]) -> list[tuple[Any, ...]]:
-        sql = f"SELECT {COLUMNS} FROM tasks WHERE id = ? AND owner_id = ?"  # noqa: S608 - constants
-        return [row for number in task_ids for row in select(connection, sql, (number, self._owner))]
+        return [row for task_id in task_ids for row in select(connection, ONE, (task_id, self._owner))]
 
     def _tasks(self, connection: apsw.Connection, task_ids: Sequence[int] | dict[int, None]) -> list[Task]:
-        return [task_of(row) for row in self._rows(connection, list(task_ids))]
+        return [task_of(one_row(connection, ONE, (task_id, self._owner))) for task_id in task_ids]
 
     def _image(self, connection: apsw.Connection, task_id: int) -> dict[str, Any]:
         if not self._rows(connection, [task_id]):
@@ -264,7 +264,7 @@ class TaskRows:
             f"INSERT INTO tasks ({', '.join(row)})"  # noqa: S608 - names of columns
             f" VALUES ({', '.join('?' * len(row))}) RETURNING id"
         )
-        return int(select(connection, sql, tuple(row.values()))[0][0])
+        return number(connection, sql, tuple(row.values()))
 
     def _remember(
         self, connection: apsw.Connection, task_id: int, before: dict[str, Any] | None, facts: tuple[str, str, str]
@@ -283,13 +283,13 @@ class TaskRows:
         )
 
     def _check_overtaken(self, connection: apsw.Connection, batch: str, steps: list[tuple[Any, ...]]) -> None:
-        first = {task_id: number for number, task_id, _ in steps}
-        for task_id, number in first.items():
+        first = {task_id: step for step, task_id, _ in steps}
+        for task_id, step in first.items():
             later = select(
                 connection,
                 "SELECT 1 FROM task_history WHERE owner_id = ? AND task_id = ? AND id > ? AND batch <> ?"
                 " AND undone_at IS NULL LIMIT 1",
-                (self._owner, task_id, number, batch),
+                (self._owner, task_id, step, batch),
             )
             if later:
                 raise InvalidInput("undo_overtaken")

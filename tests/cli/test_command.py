@@ -19,7 +19,10 @@ from portal_desktop.events import TaskChanged, TasksChanged
 from portal_desktop.settings import Environment
 from tests.servers.base import Close
 from tests.servers.ollama import FakeOllama, chat, refused
-from tests.servers.ollama_talk import answer, said
+from tests.servers.ollama_talk import answer, call, said
+from tests.servers.ollama_talk import done as finished
+from tests.servers.openai import FakeOpenAI
+from tests.servers.openai import answer as by_openai
 from tests.support.portal import Done, begin, portal
 
 pytestmark = pytest.mark.integration
@@ -98,6 +101,22 @@ async def test_ask_without_tools_offers_none(ask: Ask, server: FakeOllama) -> No
     done = await ask("add buy milk", "--no-tools", "--json")
     assert done.code == 0
     assert "tools" not in server.chats[0]
+
+
+@pytest.mark.slow
+@pytest.mark.spec("X-82")
+@pytest.mark.parametrize(("policy", "left"), [("ask", 1), ("none", 1), ("all", 0)])
+async def test_ask_for_what_needs_consent_is_decided_by_the_policy(
+    policy: str, left: int, ask: Ask, home: Path, server: FakeOllama
+) -> None:
+    for title in ("one", "two"):
+        await portal("tasks", "add", title, home=home)
+    calls = [call("delete_task", {"task_id": 1}), call("delete_task", {"task_id": 2}, index=1)]
+    server.script(chat(said(MODEL, calls=calls), finished(MODEL)), chat(*answer(MODEL, "Done.")))
+    run = await ask("delete both", "--approve", policy, "--json")
+    results = [event["ok"] for event in run.events if event["event"] == "tool_result"]
+    assert (run.code, results) == (0, [True, left == 0])
+    assert len((await portal("tasks", "list", "--json", home=home)).document) == left
 
 
 @pytest.mark.slow
@@ -188,6 +207,24 @@ async def test_ask_without_an_endpoint_finds_a_server_of_this_computer(home: Pat
     assert (done.code, done.out) == (0, "You said: hello\n")
     named = await portal("models", "--json", home=home, more=more)
     assert {model["model"] for model in named.document} == set(server.models)
+
+
+@pytest.mark.slow
+@pytest.mark.spec("X-82")
+@pytest.mark.parametrize("path", ["", "/v1", "/v1/"])
+async def test_ask_of_an_openai_server_prints_tools_usage_and_text(path: str, home: Path) -> None:
+    async with FakeOpenAI() as server:
+        server.script(
+            by_openai(calls=[("add_task", {"title": "buy milk"})], usage=(10, 2)), by_openai("Added.", usage=(20, 3))
+        )
+        address = server.base_url.removesuffix("/v1") + path
+        words = ("--endpoint", address, "--provider", "openai", "--model", "m", "--json")
+        run = await portal("ask", "add buy milk", *words, home=home)
+    kinds = [event["event"] for event in run.events if event["event"] != "phase"]
+    assert (run.code, run.err) == (0, "")
+    assert [kind for kind in kinds if kind != "text"] == ["tool_call", "tool_result", "usage", "finish"]
+    assert "".join(event["delta"] for event in run.events if event["event"] == "text") == "Added."
+    assert run.events[-2] == {"event": "usage", "prompt_tokens": 30, "completion_tokens": 5}
 
 
 @pytest.mark.spec("X-82")

@@ -20,6 +20,8 @@ from portal_desktop.messages import (
     Message,
     PartDelta,
     PartEnd,
+    Phase,
+    Progress,
     Role,
     StreamError,
     StreamEvent,
@@ -182,7 +184,19 @@ async def test_stream_without_settings_sends_nothing_that_reloads_a_model(
     server.script(chat(*talk.answer(PLAIN, "x")))
     await events_of(provider, ask())
     assert set(server.chats[0]) == {"model", "messages", "stream", "truncate"}
-    assert [request.path for request in server.requests] == ["/api/chat"]
+    assert [request.path for request in server.requests] == ["/api/ps", "/api/chat"]
+
+
+@pytest.mark.spec("X-32")
+async def test_stream_tells_first_whether_the_model_must_be_loaded(
+    server: FakeOllama, provider: OllamaProvider
+) -> None:
+    server.script(*[chat(*talk.answer(THINKER, "x"))] * 3)
+    assert (await events_of(provider, ask(model=THINKER)))[0] == Progress(Phase.LOADING, THINKER)
+    server.models[THINKER] = replace(server.models[THINKER], loaded_context=8192)
+    assert (await events_of(provider, ask(model=THINKER)))[0] == Progress(Phase.READING)
+    server.route("GET", "/api/ps", text_reply("404 page not found", 404))
+    assert not any(isinstance(event, Progress) for event in await events_of(provider, ask(model=THINKER)))
 
 
 @pytest.mark.spec("P-12")
@@ -388,8 +402,9 @@ async def test_stream_closed_early_closes_the_connection_within_100_ms(
             if isinstance(event, PartDelta):
                 break
     closed = time.monotonic()
-    await asyncio.wait_for(server.requests[0].gone.wait(), 2)
-    assert server.requests[0].gone_at - closed < 0.1
+    (request,) = server.of("/api/chat")
+    await asyncio.wait_for(request.gone.wait(), 2)
+    assert request.gone_at - closed < 0.1
 
 
 @pytest.mark.spec("R-39")
@@ -415,7 +430,7 @@ async def test_stream_started_and_cancelled_200_times_leaves_no_task_and_no_conn
         before = len(asyncio.all_tasks())
         for number in range(200):
             using = asyncio.create_task(events_of(provider, ask()))
-            while len(server.requests) <= number:
+            while len(server.of("/api/chat")) <= number:
                 await asyncio.sleep(0)
             using.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -435,7 +450,7 @@ async def test_stream_with_a_credential_sends_it_as_a_bearer_token(server: FakeO
     endpoint = Endpoint("ollama", ProviderKind.OLLAMA, "Ollama", server.base_url, credential="ollama-key")
     server.script(chat(*talk.answer(PLAIN, "x")))
     await events_of(OllamaProvider(endpoint, network, secret), ask())
-    assert server.requests[0].headers["authorization"] == "Bearer not-a-real-key"
+    assert {request.headers["authorization"] for request in server.requests} == {"Bearer not-a-real-key"}
 
 
 @pytest.mark.parametrize(

@@ -221,11 +221,11 @@ async def test_set_discovered_at_a_configured_address_is_shown_once(make: Make) 
 
 
 async def test_endpoints_one_unusable_entry_does_not_hide_the_others(make: Make, settings: Settings) -> None:
-    odd = {"id": "odd", "kind": "engine", "name": "", "base_url": "http://127.0.0.1:1", "credential": ""}
+    odd = {"id": "odd", "kind": "openai", "name": "", "base_url": "http://two words", "credential": ""}
     await settings.set(declared.ENDPOINTS, (odd, {**HOME, "credential": ""}))
     providers = make()
     assert [endpoint.id for endpoint in providers.endpoints()] == ["home"]
-    assert [problem.name for problem in providers.problems()] == ["endpoint_incomplete"]
+    assert [problem.name for problem in providers.problems()] == ["bad_address"]
 
 
 async def test_provider_of_an_endpoint_with_a_credential_sends_its_key(make: Make) -> None:

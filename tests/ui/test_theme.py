@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QApplication, QPushButton
 
+from portal_desktop.paths import resources
 from portal_desktop.ui.theme import MAX_ZOOM, MIN_ZOOM, Scheme, Theme, contrast, load_theme, scheme_for
 
 READ_ON = {
@@ -37,8 +38,8 @@ READ_ON = {
 
 @pytest.fixture
 def theme(qapp: QApplication) -> Theme:
-    assert qapp is not None
-    return load_theme()
+    qapp.setQuitOnLastWindowClosed(False)
+    return load_theme(Scheme.LIGHT, folder=resources())
 
 
 @pytest.fixture

@@ -75,10 +75,8 @@ def _show(view: TranscriptView, message: TranscriptMessage, app: QApplication) -
     view.set_messages([message])
     app.processEvents()
     taken = time.thread_time() - started
-    documents = [
-        item.document() for entry in view.stack.entries for item in entry.items if isinstance(item, DocumentItem)
-    ]
-    return taken, documents[:12]
+    shown = [place.item for place in view.placed_in_sight()]
+    return taken, [item.document() for item in shown if isinstance(item, DocumentItem)]
 
 
 def test_corpus_has_over_seven_hundred_documents_with_names_of_their_own(documents: list[Hostile]) -> None:
