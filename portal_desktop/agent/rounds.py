@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -82,8 +82,7 @@ class Round:
         endpoint = provider.endpoint
         self._phases.enter(Phase.CONNECTING, endpoint.name)
         self._started = self._clock.monotonic()
-        stream = cast("_Closable", provider.stream(request))
-        async with aclosing(stream) as events:
+        async with aclosing(cast("AsyncGenerator[StreamEvent, None]", provider.stream(request))) as events:
             async for event in events:
                 await self._take(event)
                 if self._reply.finish or self._reply.error:
@@ -189,9 +188,3 @@ class Round:
             cut = replace(self._last, problem=self._last.problem or CUT_OFF)
             reply.calls[-1] = cut
         return reply
-
-
-class _Closable(AsyncIterator[StreamEvent]):
-    """Streams are asynchronous generators, whatever their declared type."""
-
-    async def aclose(self) -> None: ...

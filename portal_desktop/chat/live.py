@@ -62,7 +62,6 @@ class LiveChats:
         redact: Callable[[str], str] = redact,
     ) -> None:
         self._conversations = conversations
-        self._turn_rows = turns
         self._resolve = resolve
         self._tools = tools
         self._settings = settings

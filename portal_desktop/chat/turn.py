@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -223,7 +223,7 @@ class Turn:
         self.step("context")
         if self._stopping:
             agent.stop()
-        async with aclosing(agent.run(spec)) as events:  # type: ignore[type-var]
+        async with aclosing(cast("AsyncGenerator[TurnEvent, None]", agent.run(spec))) as events:
             async for event in events:
                 await self._take(event)
 
