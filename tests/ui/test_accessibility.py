@@ -41,7 +41,9 @@ def is_own(widget: QWidget) -> bool:
 async def test_walk_of_every_window_finds_no_unnamed_control(windows: Windows) -> None:
     made = await windows.core.history.create(title="Garden")
     windows.rooms.open_chat_window(made.id)
+    await asyncio.sleep(0)
     windows.rooms.open_tasks_window()
+    await asyncio.sleep(0)
     windows.panel.header.open_menu()
     unnamed = [
         f"{type(control).__name__} in {type(control.parentWidget()).__name__}"

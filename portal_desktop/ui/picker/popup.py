@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter
+from PySide6.QtGui import QHideEvent, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -169,6 +169,12 @@ class ModelPicker(QFrame):
         self.show()
         self.field.setFocus()
         self._found.look_again()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Give the keyboard back to the window; not every window system does so by itself."""
+        super().hideEvent(event)
+        if (parent := self.parentWidget()) is not None and parent.isVisible():
+            parent.activateWindow()
 
     def _show(self) -> None:
         lines = model_lines(self._found.listings(), self._found.endpoints(), self._current, self.field.text())
