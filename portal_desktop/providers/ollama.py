@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from portal_desktop.credentials import Secret
 from portal_desktop.errors import PortalError, ProviderError
-from portal_desktop.messages import StreamError, StreamEvent
+from portal_desktop.messages import Phase, Progress, StreamError, StreamEvent
 from portal_desktop.net import Network
 from portal_desktop.providers.base import ChatRequest, Completion, Deadlines, Endpoint, ModelFacts
 from portal_desktop.providers.completion import collect
@@ -30,6 +30,9 @@ Body: TypeAlias = dict[str, Any]
 
 QUICK = Deadlines(connect=5.0, first_token=10.0, idle=10.0)
 """Clocks of questions a server answers from memory."""
+
+PEEK = Deadlines(connect=1.0, first_token=1.0, idle=1.0)
+"""Clocks of the look at what is loaded, for which a chat waits."""
 
 OPTIONS = (("temperature", "temperature"), ("top_p", "top_p"), ("max_tokens", "num_predict"), ("seed", "seed"))
 """Our names of sampling parameters and Ollama's."""
@@ -85,6 +88,8 @@ class OllamaProvider:
         try:
             check_request(request)
             plans = await self._plans(request)
+            if (news := await self._news(request.model)) is not None:
+                yield news
             for last, plan in ((plan is plans[-1], plan) for plan in plans):
                 try:
                     async with aclosing(self._attempt(request, plan)) as events:
@@ -214,10 +219,18 @@ class OllamaProvider:
             self._abilities[model] = frozenset(filter(None, map(as_text, abilities)))
         return self._abilities[model]
 
-    async def _running(self) -> Mapping[str, Mapping[str, object]] | None:
+    async def _news(self, model: str) -> Progress | None:
+        """Return what the server will do first: not even headers come before the first token, loading included."""
+        running = await self._running(PEEK)
+        if running is None:
+            return None
+        loaded = model in running or f"{model}:latest" in running
+        return Progress(Phase.READING) if loaded else Progress(Phase.LOADING, model)
+
+    async def _running(self, deadlines: Deadlines = QUICK) -> Mapping[str, Mapping[str, object]] | None:
         """Return the loaded models by name; None where the server does not tell."""
         try:
-            answer = await self._ask("GET", "/api/ps")
+            answer = await self._ask("GET", "/api/ps", deadlines=deadlines)
         except ProviderError:
             return None
         return {as_text(entry.get("name")): entry for entry in as_dicts(answer.get("models"))}
