@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, QUrl
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer
 from PySide6.QtGui import (
     QContextMenuEvent,
     QHelpEvent,
@@ -15,29 +15,108 @@ from PySide6.QtGui import (
     QTextCursor,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QMenu, QToolTip
+from PySide6.QtWidgets import QMenu, QScrollBar, QToolTip, QWidget
 
 from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.transcript.accessible import announce
 from portal_desktop.ui.transcript.code import CodeItem
 from portal_desktop.ui.transcript.drawing import Hit, Look
 from portal_desktop.ui.transcript.entry import Entry
-from portal_desktop.ui.transcript.items import DocumentItem, Item, LinkAt
-from portal_desktop.ui.transcript.message import Action
+from portal_desktop.ui.transcript.follow import BottomFollow
+from portal_desktop.ui.transcript.items import DocumentItem, Item, Kit, LinkAt
 from portal_desktop.ui.transcript.rich import LOAD_SCHEME
-from portal_desktop.ui.transcript.selection import Spot
-from portal_desktop.ui.transcript.stack import Placed
-
-if TYPE_CHECKING:
-    from portal_desktop.ui.transcript.view import TranscriptView
+from portal_desktop.ui.transcript.selection import Selection, Spot
+from portal_desktop.ui.transcript.stack import Placed, Stack
 
 DRAG_SCROLL_MILLISECONDS = 40
+EVENTS = frozenset(
+    {
+        QEvent.Type.MouseMove,
+        QEvent.Type.MouseButtonPress,
+        QEvent.Type.MouseButtonRelease,
+        QEvent.Type.MouseButtonDblClick,
+        QEvent.Type.Wheel,
+        QEvent.Type.Leave,
+        QEvent.Type.ToolTip,
+        QEvent.Type.ContextMenu,
+    }
+)
+"""The events of the viewport that concern the content."""
+
+
+class Surface(Protocol):
+    """What this needs of the view."""
+
+    stack: Stack
+    selection: Selection
+    follow: BottomFollow
+
+    @property
+    def kit(self) -> Kit:
+        """What the items share."""
+        ...
+
+    def viewport(self) -> QWidget:
+        """Return the widget that is painted."""
+        ...
+
+    def verticalScrollBar(self) -> QScrollBar:
+        """Return the bar whose value is the place being shown."""
+        ...
+
+    def hasFocus(self) -> bool:
+        """Return whether the keyboard is here."""
+        ...
+
+    def item_rect(self, placed: Placed) -> QRect:
+        """Return where an item stands in the viewport."""
+        ...
+
+    def entry_in_sight(self, entry: Entry) -> QRect:
+        """Return where a message stands in the viewport."""
+        ...
+
+    def placed_in_sight(self) -> list[Placed]:
+        """Return the items in sight."""
+        ...
+
+    def press(self, entry: Entry, item: Item, hit: Hit) -> None:
+        """Do what a button says."""
+        ...
+
+    def hover(self, target: str) -> None:
+        """Tell which link is under the pointer."""
+        ...
+
+    def open_link(self, entry: Entry, link: LinkAt) -> None:
+        """Tell that a link was clicked."""
+        ...
+
+    def copy(self) -> None:
+        """Copy the selection."""
+        ...
+
+    def put(self, text: str, markdown: str = "") -> None:
+        """Put a text on the clipboard."""
+        ...
+
+    def to_end(self) -> None:
+        """Go to the end."""
+        ...
+
+    def show_message(self, message_id: int) -> None:
+        """Bring a message to the top."""
+        ...
+
+    def take_keyboard(self) -> None:
+        """Get the focus because of a click."""
+        ...
 
 
 class Pointer:
     """Handles the input of one view, which hands every event of its viewport and every key on."""
 
-    def __init__(self, view: TranscriptView) -> None:
+    def __init__(self, view: Surface) -> None:
         self._view = view
         self._hot: tuple[Item, Hit] | None = None
         self._hovered: Entry | None = None
@@ -47,7 +126,7 @@ class Pointer:
         self._link = ""
         self._dragging = False
         self._place = QPoint()
-        self._scroller = QTimer(view, interval=DRAG_SCROLL_MILLISECONDS)
+        self._scroller = QTimer(view.viewport(), interval=DRAG_SCROLL_MILLISECONDS)
         self._scroller.timeout.connect(self._drag_on)
 
     def forget(self) -> None:
@@ -187,7 +266,7 @@ class Pointer:
                 shown = f"{shown}  ({tr(link.warning)})"
         if shown != self._link:
             self._link = shown
-            self._view.linkHovered.emit(shown)
+            self._view.hover(shown)
 
     def _leave(self) -> None:
         self._hot = None
@@ -197,7 +276,7 @@ class Pointer:
 
     def _press(self, place: QPoint, *, extend: bool) -> None:
         view = self._view
-        view.setFocus(Qt.FocusReason.MouseFocusReason)
+        view.take_keyboard()
         found = self._hit(place)
         if found is not None:
             self._pressed = (found[0].item, found[1])
@@ -243,17 +322,9 @@ class Pointer:
         self._dragging = False
         selected = view.selection.bounds() is not None
         view.follow.selecting = selected
-        if not selected and (link := self._link_at(place)) is not None:
-            self._follow_link(place, link)
-
-    def _follow_link(self, place: QPoint, link: LinkAt) -> None:
-        view = self._view
-        found = self.at(place)
-        if link.target.startswith(LOAD_SCHEME) and found is not None:
-            address = link.target.removeprefix(LOAD_SCHEME)
-            view.actionTriggered.emit(found[0].entry.message.id, Action.LOAD_IMAGE.value, address)
-        else:
-            view.linkActivated.emit(QUrl(link.target), link.warning)
+        below = self.at(place)
+        if not selected and below is not None and (link := self._link_at(place)) is not None:
+            view.open_link(below[0].entry, link)
 
     def _select_word(self, place: QPoint) -> None:
         found = self.at(place)
@@ -350,7 +421,7 @@ class Pointer:
             self._view.viewport().update()
             return False
         self._focus = places[target]
-        announce(self._view, self._focus[2].label)
+        announce(self._view.viewport(), self._focus[2].label)
         self._current = places[target][0]
         self._view.viewport().update()
         return True
@@ -368,7 +439,7 @@ class Pointer:
     def _menu(self, place: QPoint) -> None:
         """Offer Copy where the pointer is; opened without a nested loop."""
         view = self._view
-        menu = QMenu(view)
+        menu = QMenu(view.viewport())
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         copy = menu.addAction(tr("Copy"), view.copy)
         copy.setEnabled(view.selection.bounds() is not None)

@@ -17,9 +17,10 @@ from portal_desktop.ui.transcript.code import CodeItem
 from portal_desktop.ui.transcript.drawing import Canvas, Hit
 from portal_desktop.ui.transcript.entry import UNCHANGED, Entry
 from portal_desktop.ui.transcript.follow import BottomFollow, Move, State, wants_button
-from portal_desktop.ui.transcript.items import Item, Kit
-from portal_desktop.ui.transcript.message import TranscriptMessage
-from portal_desktop.ui.transcript.pointer import Pointer
+from portal_desktop.ui.transcript.items import Item, Kit, LinkAt
+from portal_desktop.ui.transcript.message import Action, TranscriptMessage
+from portal_desktop.ui.transcript.pointer import EVENTS, Pointer
+from portal_desktop.ui.transcript.rich import LOAD_SCHEME
 from portal_desktop.ui.transcript.selection import Selection
 from portal_desktop.ui.transcript.stack import Anchor, Placed, Stack
 
@@ -97,7 +98,7 @@ class TranscriptView(QAbstractScrollArea):
 
     def set_theme(self, theme: Theme) -> None:
         """Change colours, zoom or motion; the line being read stays where it is."""
-        anchor = self._reading()
+        anchor = self._anchor
         number = None if anchor is None else self.stack.number(anchor.entry.message.id)
         kit = Kit(theme, self._clock, self._images, self._kit.load_images, self._kit.thinking_open)
         self._kit = kit
@@ -127,7 +128,7 @@ class TranscriptView(QAbstractScrollArea):
         """Show an image that the user asked for, in the place of its placeholder."""
         self._images[address] = image
         self.stack.rebuilt(self._kit)
-        self._restore(self._reading())
+        self._restore(self._anchor)
         self.viewport().update()
 
     def set_messages(self, messages: Sequence[TranscriptMessage], position: str = "") -> None:
@@ -155,14 +156,14 @@ class TranscriptView(QAbstractScrollArea):
 
     def position(self) -> str:
         """Return the place being read, for `set_messages`; empty at the end."""
-        anchor = self._reading()
+        anchor = self._anchor
         if self.follow.state is State.FOLLOWING or anchor is None:
             return ""
         return f"{anchor.entry.message.id}:{anchor.item}:{anchor.offset}"
 
     def prepend(self, older: Sequence[TranscriptMessage]) -> None:
         """Add older messages above; what is being read stays where it is."""
-        anchor = self._reading()
+        anchor = self._anchor
         self.stack.prepend(older)
         self.selection.moved(len(older))
         self._older_asked = False
@@ -228,7 +229,7 @@ class TranscriptView(QAbstractScrollArea):
         number = self.stack.number(message_id)
         if number is None:
             return
-        anchor = self._reading()
+        anchor = self._anchor
         self._pending.clear()
         self.selection.clear()
         self._pointer.forget()
@@ -243,7 +244,7 @@ class TranscriptView(QAbstractScrollArea):
             self._go(self.stack.settle(Anchor(self.stack.own, 0, -self._kit.theme.px(16))))
             self.viewport().update()
             return
-        anchor = self._reading()
+        anchor = self._anchor
         if self.follow.state is State.FOLLOWING and not self.follow.selecting:
             anchor = None
         value = self.stack.settle(anchor)
@@ -288,10 +289,6 @@ class TranscriptView(QAbstractScrollArea):
         if markdown:
             data.setData("text/markdown", markdown.encode())
         QGuiApplication.clipboard().setMimeData(data)
-
-    def _reading(self) -> Anchor | None:
-        """Return the line at the top of the view; None at the end, where the end itself is what is held."""
-        return self._anchor
 
     def _restore(self, anchor: Anchor | None) -> None:
         following = self.follow.state is State.FOLLOWING and not self.follow.selecting
@@ -345,7 +342,7 @@ class TranscriptView(QAbstractScrollArea):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the line being read, or the end."""
         super().resizeEvent(event)
-        anchor = self._reading()
+        anchor = self._anchor
         self._resize()
         self._restore(anchor)
         side = self._kit.theme.px(32)
@@ -447,8 +444,24 @@ class TranscriptView(QAbstractScrollArea):
         else:
             self.actionTriggered.emit(entry.message.id, hit.action, hit.argument)
 
+    def hover(self, target: str) -> None:
+        """Tell which link is under the pointer."""
+        self.linkHovered.emit(target)
+
+    def open_link(self, entry: Entry, link: LinkAt) -> None:
+        """Tell that a link, or the offer to load an image, was clicked; nothing is opened here."""
+        if link.target.startswith(LOAD_SCHEME):
+            address = link.target.removeprefix(LOAD_SCHEME)
+            self.actionTriggered.emit(entry.message.id, Action.LOAD_IMAGE.value, address)
+        else:
+            self.linkActivated.emit(QUrl(link.target), link.warning)
+
+    def take_keyboard(self) -> None:
+        """Get the focus because of a click."""
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+
     def _remeasure(self, entry: Entry) -> None:
-        anchor = self._reading()
+        anchor = self._anchor
         for index, item in enumerate(entry.items):
             if item.dirty or isinstance(item, CodeItem):
                 item.dirty = True
@@ -461,7 +474,7 @@ class TranscriptView(QAbstractScrollArea):
 
     def viewportEvent(self, event: QEvent) -> bool:
         """Hand the mouse to the content."""
-        return self._pointer.take(event) or super().viewportEvent(event)
+        return (event.type() in EVENTS and self._pointer.take(event)) or super().viewportEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Hand the keys to the content."""
