@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from datetime import tzinfo
 from typing import Any
 
@@ -24,6 +25,7 @@ from portal_desktop.events import (
     EndpointFound,
     EndpointLost,
     LoopLagged,
+    RequestFinished,
     SettingChanged,
     SettingsRefused,
     TasksChanged,
@@ -54,7 +56,7 @@ from portal_desktop.storage.turns import TurnRows
 from portal_desktop.tasks import TaskBook
 from portal_desktop.tools.calculate import calculate_tools
 from portal_desktop.tools.clock import clock_tools
-from portal_desktop.tools.registry import ToolRegistry
+from portal_desktop.tools.registry import ToolRegistry, ToolRun
 from portal_desktop.tools.results import result_tools
 from portal_desktop.tools.tasks import task_tools
 
@@ -90,7 +92,8 @@ class Core:
         self.metrics = Metrics(self.clock)
         self.settings = Settings(environment, paths.admin_file, paths.config / "portal.last-good.toml", SETTINGS)
         self._log: LogHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._watchers: set[asyncio.Task[None]] = set()
+        self._writes: set[asyncio.Task[None]] = set()
         self._build_storage()
         self._build_models(ports)
         self._build_tools()
@@ -102,9 +105,9 @@ class Core:
         self.turns = TurnRows(self.database, self.clock)
         self.audit = AuditRows(self.database, self.clock)
         self.results = ResultRows(self.database, self.clock)
-        self._rows = SettingRows(self.database, self.clock)
+        self.setting_rows = SettingRows(self.database, self.clock)
         self.backups = Backups(self.database, self.paths.backups, self.clock)
-        self.credentials = Credentials(self.paths.config / "secrets.bin", self._rows)
+        self.credentials = Credentials(self.paths.config / "secrets.bin", self.setting_rows)
         self.book = TaskBook(TaskRows(self.database, self.clock), self.clock, self.zone, bus=self.bus)
 
     def _build_models(self, ports: Iterable[int] | None) -> None:
@@ -139,7 +142,7 @@ class Core:
         )
 
     def _build_tools(self) -> None:
-        self.tools = ToolRegistry(self.clock, store=self.results)
+        self.tools = ToolRegistry(self.clock, store=self.results, observe=self._record_run)
         self.tools.load("tasks", lambda: task_tools(self.book))
         self.tools.load("clock", lambda: clock_tools(self.clock, self.zone))
         self.tools.load("calculate", calculate_tools)
@@ -160,6 +163,27 @@ class Core:
             zone=self.zone,
             facts=self.catalogue.facts,
             redact=self._redact,
+        )
+
+    def _record_run(self, run: ToolRun) -> None:
+        self.metrics.tool(run.call.name, ok=run.ok)
+        details = {
+            "tool": run.call.name,
+            "arguments": self._redact(json.dumps(run.arguments, ensure_ascii=False, default=str)),
+            "conversation": run.context.conversation_id,
+            "turn": run.context.turn_id,
+            "repairs": list(run.repairs),
+            "ok": run.ok,
+            "code": run.code,
+        }
+        self._spawn(self._audit("tool_ran", run.context.actor, details), self._writes)
+
+    async def _audit(self, kind: str, actor: str, details: Mapping[str, object]) -> None:
+        await self.audit.append(kind, actor, details)
+
+    def _count_request(self, event: RequestFinished) -> None:
+        self.metrics.request(
+            event.first_token_seconds, event.seconds, event.completion_tokens, failed=bool(event.error_name)
         )
 
     def _engine(self, *, embedding: bool) -> Engine:
@@ -209,7 +233,7 @@ class Core:
             await self.database.open()
         finally:
             await self.credentials.start()
-        await self.settings.attach(self._rows)
+        await self.settings.attach(self.setting_rows)
         self._configure_log()
         for conversation_id in await self.conversations.recover():
             self.bus.publish(ConversationChanged(conversation_id))
@@ -234,16 +258,17 @@ class Core:
         admin = AdminFileWatcher(self.settings, self.clock, self._refused)
         looks = (self._watch_file(), admin.run(), self._keep_backups(), self.discovery.run(), self._watch_loop().run())
         for work in looks:
-            self._spawn(work)
+            self._spawn(work, self._watchers)
         gc.freeze()
 
     async def stop(self) -> None:
         """Stop answers and keep their text, then close everything within 5 s; safe to call after a failed start."""
-        for task in self._tasks:
+        for task in self._watchers:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._watchers, return_exceptions=True)
         steps: tuple[tuple[str, Callable[[], Awaitable[object]]], ...] = (
             ("answers", self.live.close),
+            ("audit", self._written),
             ("catalogue", self.catalogue.close),
             ("providers", self.providers.close),
             *((f"engine {number}", engine.stop) for number, engine in enumerate(self._engines)),
@@ -259,15 +284,14 @@ class Core:
         if self._log is not None:
             await asyncio.to_thread(self._log.close)
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+    def _spawn(self, work: Coroutine[object, object, None], among: set[asyncio.Task[None]]) -> None:
         task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        among.add(task)
+        task.add_done_callback(among.discard)
+        task.add_done_callback(_tell_failure)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a watcher ended", error=error)
+    async def _written(self) -> None:
+        await asyncio.gather(*self._writes, return_exceptions=True)
 
     async def _watch_file(self) -> None:
         seen = await self.database.data_version()
@@ -319,3 +343,8 @@ class Core:
 
     def _redact(self, text: str) -> str:
         return text if self._log is None else self._log.redactor.text(text)
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("background work failed", error=error)
