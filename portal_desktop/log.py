@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from portal_desktop.clock import Clock, to_iso
@@ -33,7 +34,7 @@ LARGEST = 10_000_000
 OLDEST = timedelta(hours=24)
 KEPT = 7
 KEPT_FOR = timedelta(days=30)
-LONGEST_TEXT = 32_000
+LONGEST_TEXT = 16_000
 SHORTEST_SECRET = 4
 
 _TRACE: ContextVar[str] = ContextVar("trace", default="")
@@ -59,20 +60,39 @@ _NAMES = (
     r"|aws[-_]secret[-_]access[-_]key|private[-_]key|authorization|(?:set-)?cookie"
 )
 _VALUE = r"(?:\\+\".*?\\+\"|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s\"'&,;)}\]]+)"
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
-    (re.compile(rf"{_START}(?:{_KEYS})"), MASK),
-    (re.compile(r"(?i)\b(Bearer)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {MASK}"),
-    (re.compile(r"(?i)\b(Basic)\s+(?=[A-Za-z0-9+/]*[0-9=])[A-Za-z0-9+/=]{6,}"), rf"\1 {MASK}"),
-    (
+
+
+class _Mask(NamedTuple):
+    """A pattern, what replaces it, and the words (in lower case) without one of which it cannot match."""
+
+    pattern: re.Pattern[str]
+    replacement: str
+    hints: tuple[str, ...]
+
+
+_MASKS = (
+    _Mask(
+        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+        MASK,
+        ("private key-----",),
+    ),
+    _Mask(
+        re.compile(rf"{_START}(?:{_KEYS})"),
+        MASK,
+        ("sk-", "xox", "xapp-", "gh", "hf_", "akia", "asia", "aiza", "ya29.", ":", "eyj"),
+    ),
+    _Mask(re.compile(r"(?i)\b(Bearer)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {MASK}", ("bearer",)),
+    _Mask(re.compile(r"(?i)\b(Basic)\s+(?=[A-Za-z0-9+/]*[0-9=])[A-Za-z0-9+/=]{6,}"), rf"\1 {MASK}", ("basic",)),
+    _Mask(
         re.compile(
-            rf"(?i)(?<![A-Za-z0-9])((?:[a-z0-9]+[-_])*(?:{_NAMES})\\*[\"']?\s*[:=]\s*)"
-            rf"(?!\[masked\])(?:(?:Bearer|Basic|Digest|Negotiate)\s+)?(?!\[masked\]){_VALUE}"
+            rf"(?i)(?<![A-Za-z0-9])((?:[a-z0-9]{{1,30}}[-_]){{0,4}}(?:{_NAMES})\\*[\"']?\s{{0,4}}[:=]\s{{0,4}})"
+            rf"(?!\[masked\])(?:(?:Bearer|Basic|Digest|Negotiate)\s{{1,4}})?(?!\[masked\]){_VALUE}"
         ),
         rf"\1{MASK}",
+        ("pass", "secret", "key", "token", "authorization", "cookie"),
     ),
-    (re.compile(r"([?&](?:key|sig|signature|code|auth)=)[^&\s\"']+"), rf"\1{MASK}"),
-    (re.compile(r"(://[^/\s:@\"']*:)[^@/\s\"']+@"), rf"\1{MASK}@"),
+    _Mask(re.compile(r"([?&](?:key|sig|signature|code|auth)=)[^&\s\"']+"), rf"\1{MASK}", ("?", "&")),
+    _Mask(re.compile(r"(://[^/\s:@\"']{0,200}:)[^@/\s\"']{1,500}@"), rf"\1{MASK}@", ("://",)),
 )
 _FIELD = re.compile(rf"(?i)(?:.*[-_])?(?:{_NAMES})|key")
 
@@ -82,8 +102,10 @@ def redact(text: str, secrets: Iterable[str] = (), patterns: Sequence[re.Pattern
     for secret in sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True):
         for spelling in {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}:
             text = text.replace(spelling, MASK)
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
+    lower = text.lower()
+    for mask in _MASKS:
+        if any(hint in lower for hint in mask.hints):
+            text = mask.pattern.sub(mask.replacement, text)
     for pattern in patterns:
         text = pattern.sub(MASK, text)
     return text

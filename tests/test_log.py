@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -324,3 +325,12 @@ def _is_log(function: ast.Attribute) -> bool:
 def test_catalogue_of_errors_passes_redaction_unchanged() -> None:
     for entry in CATALOGUE.values():
         assert redact(f"{entry.title}. {entry.advice}") == f"{entry.title}. {entry.advice}"
+
+
+@pytest.mark.spec("P-41")
+@pytest.mark.parametrize("piece", ["a-", "a_b-c", "://a", '\\"', 'token="', " \t", "sk-", "eyJaaaaaaaa.", "?key="])
+def test_redact_of_hostile_text_takes_no_time(piece: str) -> None:
+    text = (piece * module.LONGEST_TEXT)[: module.LONGEST_TEXT]
+    begin = time.thread_time()
+    redact(f"token {text}", ["secret-value"])
+    assert time.thread_time() - begin < 0.5

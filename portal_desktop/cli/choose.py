@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal_desktop.errors import PortalError, ProviderError
+from portal_desktop.errors import ErrorKind, ProviderError
 from portal_desktop.providers.base import Endpoint, ModelFacts, ProviderKind
 from portal_desktop.providers.catalogue import Catalogue
 from portal_desktop.providers.discovery import Discovery
@@ -50,27 +50,34 @@ class Chooser:
         await self._catalogue.models()
 
     async def _endpoint_at(self, address: str, kind: str) -> Endpoint:
-        """Return the endpoint at an address: the configured one with its key, else one for this run only."""
-        for name in [kind] if kind else ("ollama", "openai"):
-            wire = ProviderKind(name)
-            base = normal_address(address, wire)
-            known = [e for e in self._providers.endpoints() if e.base_url == base and e.kind is wire]
-            made = Endpoint(f"cli-{name}", wire, "The model server", base, local=is_local(base))
-            endpoint = known[0] if known else made
-            if not known:
-                self._providers.set_discovered([endpoint])
-            if kind or await self._answers(endpoint):
-                return endpoint
-        raise ProviderError("not_a_model_server", address=address)
+        """Return the endpoint at an address: the configured one with its key, else one for this run only.
 
-    async def _answers(self, endpoint: Endpoint) -> bool:
-        try:
-            await self._providers.provider(endpoint.id).list_models()
-        except PortalError as error:
-            if error.name in {"not_a_model_server", "malformed", "request_refused", "model_missing"}:
-                return False
-            raise
-        return True
+        Without a kind each protocol is tried, the one the address looks like first.
+        """
+        if kind:
+            return self._at(address, ProviderKind(kind))
+        likely = (ProviderKind.OLLAMA, ProviderKind.OPENAI)
+        problem = ProviderError("not_a_model_server", address=address)
+        for wire in reversed(likely) if address.rstrip("/").endswith("/v1") else likely:
+            endpoint = self._at(address, wire)
+            try:
+                await self._providers.provider(endpoint.id).list_models()
+            except ProviderError as error:
+                if error.kind in {ErrorKind.NETWORK, ErrorKind.TIMEOUT, ErrorKind.CONFIGURATION}:
+                    raise
+                problem = error
+            else:
+                return endpoint
+        raise problem
+
+    def _at(self, address: str, wire: ProviderKind) -> Endpoint:
+        base = normal_address(address, wire)
+        for endpoint in self._providers.endpoints():
+            if endpoint.base_url == base and endpoint.kind is wire:
+                return endpoint
+        made = Endpoint(f"cli-{wire.value}", wire, "The model server", base, local=is_local(base))
+        self._providers.set_discovered([made])
+        return made
 
     async def _of_kind(self, kind: str, model: str) -> str:
         ids = [endpoint.id for endpoint in self._providers.endpoints() if endpoint.kind.value == kind]

@@ -21,7 +21,7 @@ from tests.servers.base import Close
 from tests.servers.ollama import FakeOllama, chat, refused
 from tests.servers.ollama_talk import answer, call, said
 from tests.servers.ollama_talk import done as finished
-from tests.servers.openai import FakeOpenAI
+from tests.servers.openai import FakeOpenAI, refusal
 from tests.servers.openai import answer as by_openai
 from tests.support.portal import Done, begin, portal
 
@@ -225,6 +225,17 @@ async def test_ask_of_an_openai_server_prints_tools_usage_and_text(path: str, ho
     assert [kind for kind in kinds if kind != "text"] == ["tool_call", "tool_result", "usage", "finish"]
     assert "".join(event["delta"] for event in run.events if event["event"] == "text") == "Added."
     assert run.events[-2] == {"event": "usage", "prompt_tokens": 30, "completion_tokens": 5}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["", "/v1"])
+async def test_ask_of_an_openai_server_without_naming_its_protocol_finds_out(path: str, home: Path) -> None:
+    async with FakeOpenAI() as server:
+        for asked in ("/api/tags", "/api/version", "/api/ps"):
+            server.route("GET", asked, refusal(404, "no such page"))
+        server.script(by_openai("Hi"))
+        run = await portal("ask", "x", "--endpoint", server.base_url.removesuffix("/v1") + path, home=home)
+    assert (run.code, run.out) == (0, "Hi\n")
 
 
 @pytest.mark.spec("X-82")
