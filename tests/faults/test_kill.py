@@ -20,7 +20,7 @@ from portal_desktop.storage.database import Database
 from portal_desktop.storage.migrations import MIGRATIONS
 from portal_desktop.storage.search import check_indexes
 from portal_desktop.storage.tasks import TaskRows
-from tests.faults.children import Children
+from tests.faults.children import Child, Children
 from tests.faults.work import SECOND
 
 pytestmark = [
@@ -60,14 +60,20 @@ async def check(path: Path, acknowledged: list[list[int]], *, thorough: bool) ->
     await database.close()
 
 
+def kill_soon_after(child: Child, reports: int, dice: random.Random) -> None:
+    """Kill at a random moment behind a report, however slow the machine is."""
+    child.wait_for(reports)
+    time.sleep(dice.uniform(0, 0.02))
+    child.kill()
+
+
 async def kill_loop(children: Children, folder: Path, kills: int) -> int:
     dice = random.Random(kills)
     total = 0
     for number in range(kills):
         path = folder / f"{number // 25}" / "portal.db"
         child = children.start("everything", path, number)
-        time.sleep(dice.uniform(0.005, 0.09))
-        child.kill()
+        kill_soon_after(child, dice.randint(0, 5), dice)
         acknowledged = child.reports()
         total += len(acknowledged)
         await check(path, acknowledged, thorough=number % 25 == 24)
@@ -172,8 +178,7 @@ async def test_restore_killed_at_any_moment_leaves_one_of_the_two_states(childre
     dice, states = random.Random(3), set()
     for number in range(25):
         child = children.start("restore_again_and_again", path, number % 2)
-        time.sleep(dice.uniform(0.01, 0.2))
-        child.kill()
+        kill_soon_after(child, dice.randint(0, 3), dice)
         await database.open()
         states.add(await chats.count())
         assert await database.read(lambda c: c.execute("PRAGMA integrity_check").fetchall()) == [("ok",)]
