@@ -20,7 +20,6 @@ from portal_desktop.errors import PortalError, SettingsError
 from portal_desktop.events import (
     BackupFinished,
     Bus,
-    ConversationChanged,
     ConversationsChanged,
     EndpointFound,
     EndpointLost,
@@ -31,7 +30,7 @@ from portal_desktop.events import (
     TasksChanged,
 )
 from portal_desktop.log import LogHandle, get_logger, setup
-from portal_desktop.metrics import LoopWatch, Metrics
+from portal_desktop.metrics import LoopWatch, Metrics, Restarts
 from portal_desktop.net import HostLog, Network
 from portal_desktop.paths import Paths, resources
 from portal_desktop.prompts.library import Library
@@ -235,8 +234,8 @@ class Core:
             await self.credentials.start()
         await self.settings.attach(self.setting_rows)
         self._configure_log()
-        for conversation_id in await self.conversations.recover():
-            self.bus.publish(ConversationChanged(conversation_id))
+        if await self.conversations.recover():
+            self.bus.publish(ConversationsChanged())
         log.info("started", program=self.program)
 
     def _open_files(self) -> None:
@@ -256,9 +255,9 @@ class Core:
         self.bus.subscribe(EndpointFound, lambda _: self.catalogue.invalidate())
         self.bus.subscribe(EndpointLost, lambda _: self.catalogue.invalidate())
         admin = AdminFileWatcher(self.settings, self.clock, self._refused)
-        looks = (self._watch_file(), admin.run(), self._keep_backups(), self.discovery.run(), self._watch_loop().run())
-        for work in looks:
-            self._spawn(work, self._watchers)
+        looks = (self._watch_file, admin.run, self._keep_backups, self.discovery.run, self._watch_loop().run)
+        for look in looks:
+            self._spawn(self._kept(look), self._watchers)
         gc.freeze()
 
     async def stop(self) -> None:
@@ -292,6 +291,19 @@ class Core:
 
     async def _written(self) -> None:
         await asyncio.gather(*self._writes, return_exceptions=True)
+
+    async def _kept(self, look: Callable[[], Awaitable[None]]) -> None:
+        """Start a look that failed again, at most five times in a row."""
+        restarts = Restarts(self.clock)
+        while True:
+            try:
+                return await look()
+            except PortalError as error:
+                delay = restarts.after_failure()
+                log.error("a watcher failed", watcher=look.__qualname__, again_in=delay, error=error)
+                if delay is None:
+                    raise
+            await self.clock.sleep(delay)
 
     async def _watch_file(self) -> None:
         seen = await self.database.data_version()

@@ -13,6 +13,9 @@ from portal_desktop.clock import Clock
 FIRST_TOKEN_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 SPEED_BOUNDS = (1.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
 MOST_SERIES = 500
+MOST_RESTARTS = 5
+FIRST_DELAY = 10.0
+QUIET_SECONDS = 600.0
 
 
 class Histogram:
@@ -96,6 +99,29 @@ class Metrics:
             },
             requests_per_minute=sum(1 for moment in self._requests if moment > since),
         )
+
+
+class Restarts:
+    """How often something that should never end is started again: five times, each pause twice as long.
+
+    A run of ten minutes without a failure makes the past forgotten.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failures = 0
+        self._last = clock.monotonic()
+
+    def after_failure(self) -> float | None:
+        """Return the seconds to wait before the next start; None when it is given up."""
+        now = self._clock.monotonic()
+        if now - self._last >= QUIET_SECONDS:
+            self._failures = 0
+        self._last = now
+        self._failures += 1
+        if self._failures > MOST_RESTARTS:
+            return None
+        return FIRST_DELAY * float(2 ** (self._failures - 1))
 
 
 class LoopWatch:

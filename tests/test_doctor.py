@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zipfile
 from collections.abc import AsyncIterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,24 @@ async def test_doctor_with_an_open_home_advises_to_close_it(core: Core) -> None:
     core.paths.data.chmod(0o755)
     found = (await examine(core))["Folders"]
     assert (found.state, "chmod 700" in found.remedy) == (State.DEGRADED, True)
+
+
+@pytest.mark.spec("P-31")
+@pytest.mark.expects_log("a watcher failed")
+async def test_watcher_that_fails_is_started_again_and_given_up_after_five_times(
+    core: Core, fake_clock: FakeClock
+) -> None:
+    starts: list[float] = []
+
+    async def look() -> None:
+        starts.append(fake_clock.monotonic())
+        raise StorageError("database_locked")
+
+    kept = asyncio.create_task(core._kept(look))
+    await fake_clock.advance(400)
+    with pytest.raises(StorageError):
+        await kept
+    assert [later - earlier for earlier, later in pairwise(starts)] == [10.0, 20.0, 40.0, 80.0, 160.0]
 
 
 @pytest.mark.spec("X-89")

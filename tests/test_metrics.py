@@ -9,7 +9,7 @@ import pytest
 
 from portal_desktop.clock import SystemClock
 from portal_desktop.events import Bus, LoopLagged
-from portal_desktop.metrics import FIRST_TOKEN_BOUNDS, MOST_SERIES, Histogram, LoopWatch, Metrics
+from portal_desktop.metrics import FIRST_TOKEN_BOUNDS, MOST_SERIES, Histogram, LoopWatch, Metrics, Restarts
 from tests.support.clock import FakeClock
 
 
@@ -52,6 +52,14 @@ def test_metrics_with_endless_names_stay_bounded(fake_clock: FakeClock) -> None:
     counters = metrics.snapshot().counters
     assert len(counters) == MOST_SERIES + 1
     assert counters["other"] == 100
+
+
+@pytest.mark.spec("P-31")
+async def test_restarts_after_failures_are_five_ever_later_and_forgotten_after_quiet(fake_clock: FakeClock) -> None:
+    restarts = Restarts(fake_clock)
+    assert [restarts.after_failure() for _ in range(7)] == [10.0, 20.0, 40.0, 80.0, 160.0, None, None]
+    await fake_clock.advance(600)
+    assert restarts.after_failure() == 10.0
 
 
 @pytest.mark.spec("P-31")
