@@ -41,7 +41,8 @@ class ApprovalItem(Item):
         self._inner.set_text(f"{text}\n{visible(diff)}".strip("\n") if isinstance(diff, str) else text)
         self._hits: list[Hit] = []
         self._sentence = InnerText(kit, code=False)
-        self._sentence.set_text(visible(request.sentence))
+        self._reason = InnerText(kit, code=False)
+        self._reason.set_text(tr("asks because: {reason}", reason=visible(request.reason)))
         self._marks: dict[str, float] = {}
 
     def live(self) -> bool:
@@ -63,6 +64,9 @@ class ApprovalItem(Item):
         theme = self.kit.theme
         margin = theme.px(14)
         y = theme.px(42)
+        title, sentence = visible(self.request.tool_title), visible(self.request.sentence)
+        fits = QFontMetricsF(theme.font(bold=True)).horizontalAdvance(title) <= self._title_space(width)
+        self._sentence.set_text(sentence if fits else f"{title}\n{sentence}")
         y += self._sentence.layout(width - 2 * margin) + theme.px(10)
         self._marks = {"sentence": theme.px(44), "arguments": y + 1}
         y += 1 + self._inner.layout(width - 2 * margin) + 1
@@ -78,8 +82,24 @@ class ApprovalItem(Item):
             )
             self._hits.append(hit)
             x += hit.rect.width() + theme.px(8)
+        y += int(theme.px(10) + theme.size("control"))
         self._marks["reason"] = x + theme.px(8)
-        return int(y + theme.px(10) + theme.size("control") + theme.px(14))
+        self._marks["below"] = 0
+        reason = tr("asks because: {reason}", reason=visible(self.request.reason))
+        if QFontMetricsF(theme.font("small")).horizontalAdvance(reason) > width - margin - self._marks["reason"]:
+            self._marks["below"] = y + theme.px(6)
+            y += theme.px(6) + self._reason.layout(width - 2 * margin)
+        return y + theme.px(14)
+
+    def _title_space(self, width: int) -> float:
+        """Return the width that is left for the title beside icon, chips and the note about undoing."""
+        theme = self.kit.theme
+        chips = sum(chip_width(theme, _power_name(word)) + theme.px(8) for word in self.request.powers)
+        undo = QFontMetricsF(theme.font("small")).horizontalAdvance(self._undo())
+        return max(theme.px(80), width - theme.px(14 + 24 + 14 + 16) - undo - chips)
+
+    def _undo(self) -> str:
+        return tr("can be undone") if self.request.undoable else tr("cannot be undone")
 
     def paint(self, canvas: Canvas, width: int) -> None:
         """Draw the card as in `looks/chat-*.png`."""
@@ -100,8 +120,11 @@ class ApprovalItem(Item):
         start = self._marks["reason"]
         button = self._hits[0].rect
         reason = tr("asks because: {reason}", reason=visible(self.request.reason))
-        space = QRectF(start, button.y(), width - margin - start, button.height())
-        canvas.text(space, reason, theme.font("small"), "muted", right=True)
+        if self._marks["below"]:
+            self._reason.paint(canvas, QPointF(margin, self._marks["below"]), width - 2 * margin, color="muted")
+        else:
+            space = QRectF(start, button.y(), width - margin - start, button.height())
+            canvas.text(space, reason, theme.font("small"), "muted", right=True)
         self._paint_bar(canvas, rect, radius)
 
     def _paint_head(self, canvas: Canvas, width: int) -> None:
@@ -111,12 +134,11 @@ class ApprovalItem(Item):
         power = next((word for word in ("run", "online", "change", "look") if word in self.request.powers), "change")
         icon = _POWERS[power][0]
         canvas.icon(margin, top + theme.px(5), icon, "text", 16)
-        undo = tr("can be undone") if self.request.undoable else tr("cannot be undone")
+        undo = self._undo()
         right = QFontMetricsF(theme.font("small")).horizontalAdvance(undo)
         x = margin + theme.px(24.0)
-        chips = sum(chip_width(theme, _power_name(word)) + theme.px(8) for word in self.request.powers)
         title = visible(self.request.tool_title)
-        space = max(theme.px(80), width - x - margin - right - chips - theme.px(16))
+        space = self._title_space(width)
         x += int(canvas.text(QRectF(x, top, space, height), title, theme.font(bold=True), "text")) + theme.px(8)
         for word in self.request.powers:
             tone = _POWERS.get(word, ("", "warn"))[1]

@@ -353,8 +353,8 @@ class TranscriptView(QAbstractScrollArea):
         viewport.update()
 
     def column_x(self) -> int:
-        """Return where the reading column begins; the bar of the scroll area does not push it aside."""
-        return (self.width() - self.stack.width) // 2
+        """Return where the reading column begins."""
+        return (self.viewport().width() - self.stack.width) // 2
 
     def item_rect(self, placed: Placed) -> QRect:
         """Return where an item stands in the viewport, its gap included."""

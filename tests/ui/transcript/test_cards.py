@@ -394,3 +394,19 @@ def test_wheel_over_an_inner_area_scrolls_it_before_the_view(view: TranscriptVie
         QApplication.sendEvent(view.viewport(), event)
     assert item._inner.offset == 100
     assert view.verticalScrollBar().value() == 0
+
+
+def test_approval_card_in_a_narrow_view_leaves_nothing_of_it_out(
+    view: TranscriptView, answer: Say, qapp: QApplication
+) -> None:
+    call = ToolCall("c2", "files.write", {"text": "x"})
+    long = "Change a file with a very long name indeed, longer than the card is wide"
+    question = ApprovalRequest(call, long, "One line changes", "it is the first change here " * 3, ("run", "online"))
+    view.set_messages([answer(3, call, status=Status.STREAMING, approval=question)])
+    view.resize(360, 600)
+    qapp.processEvents()
+    item = one(view, ApprovalItem)
+    assert isinstance(item, ApprovalItem)
+    assert item._marks["below"] > item.hits()[0].rect.bottom()
+    assert item._sentence._text == f"{long}\nOne line changes"
+    view.grab()

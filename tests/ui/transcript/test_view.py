@@ -5,15 +5,18 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QAbstractAnimation, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QGuiApplication, QTextCursor
+from PySide6.QtGui import QGuiApplication, QImage, QTextCursor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
 from portal_desktop.messages import Role, Status, Text
-from portal_desktop.ui.theme import Scheme
+from portal_desktop.ui.theme import Scheme, Theme
 from portal_desktop.ui.transcript.accessible import Announcer
+from portal_desktop.ui.transcript.bubble import FooterItem
+from portal_desktop.ui.transcript.code import CodeItem
+from portal_desktop.ui.transcript.document import Block, BlockKind
 from portal_desktop.ui.transcript.follow import State
-from portal_desktop.ui.transcript.items import DocumentItem, TextItem
+from portal_desktop.ui.transcript.items import DocumentItem, Kit, TextItem
 from portal_desktop.ui.transcript.message import TranscriptMessage
 from portal_desktop.ui.transcript.stack import Placed
 from portal_desktop.ui.transcript.view import TranscriptView
@@ -343,3 +346,110 @@ def test_view_text_that_was_rewritten_is_shown_anew(view: TranscriptView, answer
     view.apply(answer(1, "other"))
     QTest.keyClick(view, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     assert view.selected_text() == "other"
+
+
+def test_view_expensive_open_block_is_only_appended_to_until_its_pause_is_over(kit: Kit, theme: Theme) -> None:
+    class Slow(FakeClock):
+        def monotonic(self) -> float:
+            self._monotonic += 0.01
+            return self._monotonic
+
+    slow = Kit(theme, Slow(), {})
+    item = TextItem(slow, Block(BlockKind.TEXT, "a **bold** word", lines=1), [])
+    item.height(600)
+    document = item.document()
+    item.update(Block(BlockKind.TEXT, "a **bold** word and **more**", lines=1))
+    item.height(600)
+    assert item.document() is document
+    assert document.toPlainText() == "a bold word and **more**"
+    item.update(Block(BlockKind.TEXT, "a **bold** word and **more**", lines=1, closed=True))
+    item.height(600)
+    assert item.document().toPlainText() == "a bold word and more"
+
+
+def test_view_documents_out_of_sight_are_let_go(view: TranscriptView) -> None:
+    view.set_messages(conversation(400))
+    bar = view.verticalScrollBar()
+    while bar.value() > 0:
+        bar.setValue(bar.value() - 500)
+    held = [item for entry in view.stack.entries for item in entry.items if item.has_document()]
+    assert len(held) <= 200 + len(view.placed_in_sight())
+
+
+def test_view_scrolling_up_over_unknown_heights_moves_by_what_was_asked(view: TranscriptView) -> None:
+    view.set_messages(conversation(200))
+    bar = view.verticalScrollBar()
+    for _ in range(40):
+        first = view.placed_in_sight()[0]
+        before = view.item_rect(first).top()
+        bar.setValue(bar.value() - 60)
+        number = view.stack.number(first.entry.message.id)
+        assert number is not None
+        now = next(place for place in view.placed_in_sight() if place.item is first.item)
+        assert view.item_rect(now).top() == before + 60
+
+
+def test_view_image_loaded_once_is_shown_in_its_place(view: TranscriptView, answer: Say) -> None:
+    asked: list[tuple[int, str, str]] = []
+    view.actionTriggered.connect(lambda *words: asked.append(words))
+    view.set_image_loading(offered=True)
+    view.set_messages([answer(1, "![cat](https://x.example/c.png)")])
+    item = placed(view, TextItem).item
+    assert isinstance(item, TextItem)
+    place = item.document().toPlainText().index("Load")
+    at = point_of(view, placed(view, TextItem), place + 2)
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
+    assert asked == [(1, "load_image", "https://x.example/c.png")]
+    view.show_image("https://x.example/c.png", QImage(40, 30, QImage.Format.Format_RGB32))
+    item = placed(view, TextItem).item
+    assert isinstance(item, TextItem)
+    assert item.document().toPlainText() == "\ufffc"
+    view.grab()
+    assert item.document().refused == []
+
+
+def test_view_dragging_below_the_view_scrolls_on(view: TranscriptView) -> None:
+    view.set_messages(conversation(60))
+    view.verticalScrollBar().setValue(0)
+    port = view.viewport()
+    QTest.mousePress(port, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(200, 300))
+    QTest.mouseMove(port, QPoint(200, 660))
+    view._pointer._drag_on()
+    assert view.verticalScrollBar().value() > 0
+    QTest.mouseRelease(port, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(200, 590))
+    assert len(view.selected_text()) > 100
+    QTest.mouseClick(port, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, QPoint(200, 100))
+    assert view.selected_text()
+
+
+def test_view_shown_message_stands_at_the_top(view: TranscriptView) -> None:
+    view.set_messages(conversation(90))
+    view.show_message(30)
+    assert 0 <= view.entry_in_sight(view.stack.entries[30]).top() <= 20
+    view.show_message(12345)
+    assert view.follow.state is State.HELD
+
+
+def test_view_reference_defined_at_the_end_becomes_a_link(view: TranscriptView, answer: Say) -> None:
+    text = "See [the docs][d].\n\nMore text.\n\n"
+    view.apply(answer(1, text, status=Status.STREAMING))
+    view.grab()
+    view.apply(answer(1, text + "[d]: https://x.example/d"))
+    item = view.stack.entries[0].items[0]
+    assert isinstance(item, TextItem)
+    item.height(view.stack.width)
+    assert item.document().toPlainText() == "See the docs."
+
+
+def test_view_text_beyond_the_limits_is_plain_and_grows(view: TranscriptView, answer: Say) -> None:
+    text = "**word** " * 23_000
+    view.apply(answer(1, text, status=Status.STREAMING))
+    view.apply(answer(1, text + "end of it", status=Status.STREAMING))
+    view.flush()
+    assert all(isinstance(item, CodeItem | FooterItem) for item in view.stack.entries[0].items)
+    view.apply(answer(1, text + "end of it"))
+    last = view.stack.entries[0].items[-2]
+    assert isinstance(last, CodeItem)
+    assert last.block.source.endswith("end of it")
+    assert last.group.text == text + "end of it"
+    view.grab()
