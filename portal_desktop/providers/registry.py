@@ -105,7 +105,8 @@ class Providers:
         ids = [endpoint.id for endpoint in self.endpoints()]
         if slash and rest and first in ids:
             return self.provider(first), rest
-        having = [name for name in self._holders(model) if name in ids] or ids
+        having = [name for name in self._holders(model) if name in ids]
+        having = having or [name for name in ids if name not in self._built_in] or ids
         if len(having) == 1:
             return self.provider(having[0]), model
         raise ProviderError("endpoint_unknown", model=model)

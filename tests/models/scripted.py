@@ -8,7 +8,7 @@ chat template looks at the last message and ends the prompt with a hidden contro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -35,10 +35,6 @@ class Chain:
     @property
     def text(self) -> str:
         return b"".join(p if isinstance(p, bytes) else p.encode() for p in self.pieces).decode()
-
-
-def _call(*pieces: str) -> tuple[str, ...]:
-    return pieces
 
 
 CHAINS: Mapping[str, Chain] = MappingProxyType(
@@ -136,6 +132,14 @@ For each function call return a json object with function name and arguments wit
 {%- endif %}"""
 
 
+PLAIN_TEMPLATE = """\
+{%- for message in messages %}<|im_start|>{{ message.role }}
+{{ message.content }}<|im_end|>
+{% endfor %}
+{%- if add_generation_prompt %}<|im_start|>assistant<|text|>{% endif %}"""
+"""Knows neither tools nor thinking, and always starts the chain named text."""
+
+
 @dataclass(frozen=True)
 class _Vocabulary:
     tokens: list[str]
@@ -143,14 +147,14 @@ class _Vocabulary:
     index: dict[str, int]
 
 
-def build_scripted(path: Path, chains: Mapping[str, Chain] = CHAINS) -> Path:
+def build_scripted(path: Path, chains: Mapping[str, Chain] = CHAINS, template: str = TEMPLATE) -> Path:
     """Write the scripted model (about 300 kB in 0.1 s) and return its path."""
     vocabulary = _vocabulary(chains)
     embedding = _signs(len(vocabulary.tokens))
     output = np.zeros_like(embedding)
     for before, after in _steps(chains, vocabulary):
         output[after] += embedding[before] * (40 / WIDTH)
-    _write(path, vocabulary, embedding, output, layer=lambda *shape: np.zeros(shape, np.float16))
+    _write(path, vocabulary, embedding, output, template, layer=lambda *shape: np.zeros(shape, np.float16))
     return path
 
 
@@ -163,7 +167,7 @@ def build_random(path: Path, seed: int = 7) -> Path:
         return (random.standard_normal(shape) * 0.2).astype(np.float16)
 
     size = len(vocabulary.tokens)
-    _write(path, vocabulary, layer(size, WIDTH), layer(size, WIDTH), layer=layer)
+    _write(path, vocabulary, layer(size, WIDTH), layer(size, WIDTH), TEMPLATE, layer=layer)
     return path
 
 
@@ -198,11 +202,18 @@ def _signs(count: int) -> np.ndarray:
     return np.random.default_rng(1).choice(np.array([-1, 1], np.float16), (count, WIDTH))
 
 
-def _write(path: Path, vocabulary: _Vocabulary, embedding: np.ndarray, output: np.ndarray, *, layer: object) -> None:
+def _write(
+    path: Path,
+    vocabulary: _Vocabulary,
+    embedding: np.ndarray,
+    output: np.ndarray,
+    template: str,
+    *,
+    layer: Callable[..., np.ndarray],
+) -> None:
     writer = gguf.GGUFWriter(path, "llama")
-    _describe(writer, vocabulary)
+    _describe(writer, vocabulary, template)
     ones = np.ones(WIDTH, np.float32)
-    assert callable(layer)
     tensors: Sequence[tuple[str, np.ndarray]] = (
         ("token_embd.weight", embedding),
         ("blk.0.attn_norm.weight", ones),
@@ -225,7 +236,7 @@ def _write(path: Path, vocabulary: _Vocabulary, embedding: np.ndarray, output: n
     writer.close()
 
 
-def _describe(writer: gguf.GGUFWriter, vocabulary: _Vocabulary) -> None:
+def _describe(writer: gguf.GGUFWriter, vocabulary: _Vocabulary, template: str) -> None:
     writer.add_name("scripted")
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(WIDTH)
@@ -247,4 +258,4 @@ def _describe(writer: gguf.GGUFWriter, vocabulary: _Vocabulary) -> None:
     writer.add_eot_token_id(vocabulary.index[END])
     writer.add_add_bos_token(False)
     writer.add_add_space_prefix(False)
-    writer.add_chat_template(TEMPLATE)
+    writer.add_chat_template(template)

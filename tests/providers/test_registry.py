@@ -154,8 +154,9 @@ async def test_resolve_bare_model_means_the_one_endpoint_that_has_it(make: Make)
             providers.resolve(unclear)
 
 
-async def test_resolve_bare_model_with_one_endpoint_means_that_one(make: Make) -> None:
-    providers = make()
+async def test_resolve_bare_model_with_one_server_means_that_one_before_the_built_in_ones(make: Make) -> None:
+    providers = make([ScriptedProvider()])
+    assert providers.resolve("anything")[0].endpoint.id == "scripted"
     await providers.add(HOME)
     assert providers.resolve("anything")[0].endpoint.id == "home"
 

@@ -42,7 +42,7 @@ from portal_desktop.providers.engine.launch import engine_command
 from portal_desktop.providers.engine.models import ModelFiles
 from portal_desktop.providers.engine.provider import EngineProvider
 from tests.models.embedder import build_embedder
-from tests.models.scripted import CHAINS, CONTEXT, SPLIT_TEXT, build_random
+from tests.models.scripted import CHAINS, CONTEXT, PLAIN_TEMPLATE, SPLIT_TEXT, build_random, build_scripted
 from tests.providers.contract import check_complete, check_stream
 
 pytestmark = pytest.mark.integration
@@ -181,6 +181,24 @@ async def test_stream_endless_cancelled_100_times_leaves_no_task_and_no_socket(p
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) <= tasks
     assert len(list(Path("/proc/self/fd").iterdir())) <= files + 1
+
+
+@pytest.mark.spec("P-19")
+async def test_stream_model_whose_template_knows_no_tools_answers_without_and_says_so(
+    provider: EngineProvider, tmp_path: Path
+) -> None:
+    provider._files = ModelFiles(tmp_path)
+    build_scripted(tmp_path / "scripted.gguf", template=PLAIN_TEMPLATE)
+    facts = await provider.model_facts("scripted")
+    assert (facts.tools, facts.thinking) == (False, False)
+    events = await events_of(provider, ask("add milk", tools=(ADD,)))
+    assert parts_of(events) == [Text(CHAINS["text"].text)]
+    finish = events[-1]
+    assert isinstance(finish, Finish)
+    assert finish.warning == "scripted cannot use tools; it answered without them."
+    unwarned = (await events_of(provider, ask("Hello")))[-1]
+    assert isinstance(unwarned, Finish)
+    assert unwarned.warning == ""
 
 
 async def test_stream_max_tokens_ends_with_length(provider: EngineProvider) -> None:
