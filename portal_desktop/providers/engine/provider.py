@@ -69,7 +69,7 @@ class EngineProvider:
                 aclosing(self._answer(process, request)) as events,
             ):
                 async for event in events:
-                    yield _warned(event, warning)
+                    yield _named(event, request.model, warning)
         except PortalError as problem:
             yield StreamError(problem)
 
@@ -135,7 +135,8 @@ def _room(facts: ModelFacts) -> int | None:
     return min(facts.context_length, LARGEST_CONTEXT) if facts.context_length else None
 
 
-def _warned(event: StreamEvent, warning: str) -> StreamEvent:
-    if not warning or not isinstance(event, Finish):
+def _named(event: StreamEvent, model: str, warning: str) -> StreamEvent:
+    """Return the last event with our name of the model (the engine tells its file) and what was left out."""
+    if not isinstance(event, Finish):
         return event
-    return replace(event, warning=" ".join(filter(None, (warning, event.warning))))
+    return replace(event, model=model, warning=" ".join(filter(None, (warning, event.warning))))

@@ -95,7 +95,7 @@ async def test_stream_text_comes_in_pieces_with_usage_at_the_end(provider: Engin
     assert sum(isinstance(event, PartDelta) for event in events) >= 5
     finish = events[-1]
     assert isinstance(finish, Finish)
-    assert finish.reason is FinishReason.STOP
+    assert (finish.reason, finish.model) == (FinishReason.STOP, "scripted")
     assert finish.usage is not None
     assert finish.usage.completion_tokens == len(CHAINS["text"].pieces) + 1
 
