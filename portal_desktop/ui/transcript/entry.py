@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeGuard
 
 from portal_desktop.messages import (
@@ -235,11 +235,10 @@ class Entry:
                 changed = 0
             yield key, section, changed
 
-    def _fixed(self, key: str, make: object) -> tuple[str, Section, int]:
+    def _fixed(self, key: str, make: Callable[[], Item]) -> tuple[str, Section, int]:
         known = self._sections.get(key)
         if known is not None:
             return key, known, UNCHANGED
-        assert callable(make)
         return key, Section(make()), 0
 
     def _part(

@@ -26,6 +26,7 @@ from PySide6.QtGui import (
     QTextFrameFormat,
     QTextImageFormat,
     QTextLength,
+    QTextList,
     QTextListFormat,
     QTextTableFormat,
 )
@@ -150,14 +151,22 @@ def fill_plain(document: SafeDocument, text: str, font: QFont, form: QTextBlockF
     cursor.insertText(break_runs(clean(text)))
 
 
+@dataclass(slots=True)
+class _Level:
+    """A list being written: its look, and the list itself once it has an item."""
+
+    form: QTextListFormat
+    made: QTextList | None = None
+
+
 @dataclass
 class _Writer:
     reader: MarkdownReader
     document: QTextDocument
     cursor: QTextCursor
-    lists: list[QTextListFormat] = field(default_factory=list)
+    lists: list[_Level] = field(default_factory=list)
     fresh: bool = True
-    item: QTextListFormat | None = None
+    item: _Level | None = None
     quotes: int = 0
     tasks: bool = False
     formats: list[QTextCharFormat] = field(default_factory=lambda: [QTextCharFormat()])
@@ -214,7 +223,7 @@ class _Writer:
             form.setStyle(shapes[min(len(self.lists), 2)])
         form.setIndent(len(self.lists) + 1)
         self.document.setIndentWidth(self.style.theme.px(22))
-        self.lists.append(form)
+        self.lists.append(_Level(form))
 
     def _block(self, form: QTextBlockFormat) -> None:
         if self.fresh:
@@ -236,24 +245,19 @@ class _Writer:
             return
         if self.item is not None:
             self._block(self.style.paragraph(top=3))
-            self.item_list(self.item)
+            self._list_up(self.item)
             self.item = None
             return
         form = self.style.paragraph(top=8 if not depth else 4, left=14 * max(0, self.quotes - 1))
         form.setIndent(depth)
         self._block(form)
 
-    def item_list(self, form: QTextListFormat) -> None:
+    def _list_up(self, level: _Level) -> None:
         """Put the present block into the list of its level, making the list with its first item."""
-        known = self._made.get(id(form))
-        if known is None:
-            self._made[id(form)] = self.cursor.createList(form)
+        if level.made is None:
+            level.made = self.cursor.createList(level.form)
         else:
-            known.add(self.cursor.block())
-
-    @cached_property
-    def _made(self) -> dict[int, Any]:
-        return {}
+            level.made.add(self.cursor.block())
 
     def _code(self, text: str) -> None:
         form = self.style.paragraph(top=4, line=18)

@@ -70,6 +70,10 @@ GOLDEN = {
     "numbers": ("3. a\n4. b", ["13. a", "14. b"]),
     "loose list": ("- a\n\n  more\n- b", ["1• a", ">1 more", "1• b"]),
     "code in list": ("- a\n  ```\n  x\n  y\n  ```", ["1• a", ">1 [c|x⏎y]"]),
+    "lists in a row": (
+        "- a\n  - b\n- c\n  1. d\n  2. e\n- f\n  - g",
+        ["1• a", "2• b", "1• c", "21. d", "22. e", "1• f", "2• g"],
+    ),
     "tasks": ("- [x] done\n- [ ] open", [">1 ▣ done", ">1 ▣ open"]),
     "quote": ("> a\n> > b", ["a", "b"]),
     "table": ("|a|b|\n|-|-|\n|**1**|`2`|", ["", "[b|a]", "[b|b]", "[b|1]", "[c|2]", ""]),
