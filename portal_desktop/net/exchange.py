@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Iterator, Mapping
@@ -68,13 +69,15 @@ class ByteStream:
         self._response = response
         self._watch = watch
         self._exchange = exchange
+        self._begun = False
 
     def alive(self, *, begun: bool = True) -> None:
         """Say that a complete event has come: single bytes do not keep a server alive.
 
         Once the answer itself has begun, the clock between two events runs; until then the one for the first.
         """
-        if begun:
+        if begun and not self._begun:
+            self._begun = True
             self._watch.limit(self._exchange.deadlines.idle)
         else:
             self._watch.alive()
@@ -85,17 +88,22 @@ class ByteStream:
         Raises:
             ProviderError: the connection broke, a clock ran out, or the answer is compressed or too long.
         """
-        exchange = self._exchange
+        exchange, watch = self._exchange, self._watch
         exchange.refuse_encoded(self.headers)
-        pieces = self._response.stream.__aiter__()  # type: ignore[union-attr]  # an async client's stream is async
         with exchange.errors(started=True):
-            while True:
-                try:
-                    piece = await self._watch.guard(anext(pieces))
-                except StopAsyncIteration:
-                    return
-                exchange.count(len(piece))
-                yield piece
+            try:
+                watch.wait()
+                async for piece in self._response.stream:  # type: ignore[union-attr]  # an async client's is async
+                    watch.rest()
+                    exchange.count(len(piece))
+                    yield piece
+                    watch.wait()
+            except asyncio.CancelledError:
+                if (overdue := watch.verdict()) is not None:
+                    raise overdue from None
+                raise
+            finally:
+                watch.rest()
 
     async def beginning(self, limit: int = ERROR_BODY) -> bytes:
         """Return at most so many bytes of the body, of an error for example; a broken or encoded one gives less."""

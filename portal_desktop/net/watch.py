@@ -47,7 +47,8 @@ class Watch:
         self._patience = patience
         self._make_error = overdue
         self._limit = math.inf
-        self._since = self._left = clock.monotonic()
+        self._since = clock.monotonic()
+        self._fresh = False
         self._reader: asyncio.Task[Any] | None = None
         self._question: asyncio.Future[bool] | None = None
         self._nap: asyncio.Future[None] | None = None
@@ -58,28 +59,43 @@ class Watch:
         if seconds < self._limit and self._nap is not None:
             self._nap.cancel()
         self._limit = seconds
-        self.alive()
+        self._since = self._clock.monotonic()
+        if self._reader is None:
+            self.alive()
 
     def alive(self) -> None:
-        """The server has said something that counts."""
-        self._since = self._clock.monotonic()
+        """The server has said something that counts: the clock starts anew when its reader waits again."""
+        self._fresh = True
         if self._question is not None:
             self._question.cancel()
 
+    def wait(self) -> None:
+        """The running task begins to wait for the server."""
+        if self._fresh:
+            self._fresh = False
+            self._since = self._clock.monotonic()
+        self._reader = asyncio.current_task()
+
+    def rest(self) -> None:
+        """The running task has what it waited for."""
+        self._reader = None
+
+    def verdict(self) -> ProviderError | None:
+        """Return why this watch cancelled the running task, None when somebody else did."""
+        task = asyncio.current_task()
+        return self._overdue if self._overdue is not None and task is not None and task.uncancel() == 0 else None
+
     async def guard(self, work: Awaitable[T]) -> T:
         """Wait for something of the server's under the running clock."""
-        reader = asyncio.current_task()
-        self._since += self._clock.monotonic() - self._left
-        self._reader = reader
+        self.wait()
         try:
             return await work
         except asyncio.CancelledError:
-            if self._overdue is not None and reader is not None and reader.uncancel() == 0:
-                raise self._overdue from None
+            if (overdue := self.verdict()) is not None:
+                raise overdue from None
             raise
         finally:
-            self._reader = None
-            self._left = self._clock.monotonic()
+            self.rest()
 
     async def run(self) -> None:
         """Look after the clocks until cancelled."""
@@ -117,7 +133,7 @@ class Watch:
             question.cancel()
         if question.cancelled():
             return True
-        if question.exception() is None and question.result():
-            self._since = self._clock.monotonic()
-            return True
-        return False
+        if question.exception() is not None or not question.result():
+            return False
+        self._since = self._clock.monotonic()
+        return True

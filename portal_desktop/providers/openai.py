@@ -8,8 +8,8 @@ is told in the warning of `Finish`.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -82,8 +82,26 @@ class OpenAIProvider:
         """Yield the response as it arrives."""
         try:
             check_request(request)
-            async with aclosing(self._attempts(request)) as events:
-                async for event in events:
+            async with self._opened(request) as (answer, warnings):
+                chunks = ChatChunks(self._endpoint, request.model, request.tools, warnings)
+                if _media_type(answer) == "application/json":
+                    events = chunks.whole(await answer.beginning(WHOLE_ANSWER))
+                else:
+                    try:
+                        async with aclosing(answer.chunks()) as pieces:
+                            async for piece in pieces:
+                                events = chunks.feed(piece)
+                                if chunks.heard:
+                                    answer.alive(begun=chunks.begun)
+                                if chunks.finished:
+                                    break
+                                for event in events:
+                                    yield event
+                            else:
+                                events = chunks.end()
+                    except ProviderError as broken:
+                        events = chunks.fail(broken)
+                for event in await self._explained(events, request):
                     yield event
         except PortalError as problem:
             yield StreamError(problem)
@@ -108,7 +126,9 @@ class OpenAIProvider:
     async def close(self) -> None:
         """Nothing of its own is open; connections belong to the network."""
 
-    async def _attempts(self, request: ChatRequest) -> AsyncGenerator[StreamEvent, None]:
+    @asynccontextmanager
+    async def _opened(self, request: ChatRequest) -> AsyncIterator[tuple[ByteStream, list[str]]]:
+        """Yield an answer that is no refusal, and what was left out of the request to get it."""
         body = self._body(request)
         warnings: list[str] = []
         while True:
@@ -122,44 +142,11 @@ class OpenAIProvider:
                 patience=request.patience,
             ) as answer:
                 if answer.status < 400:
-                    async with aclosing(self._read(answer, request, warnings)) as events:
-                        async for event in events:
-                            yield event
+                    yield answer, [text.format(model=request.model) for text in warnings]
                     return
-                refused = await answer.beginning()
-                if not _leave_out(answer.status, refused, body, warnings):
-                    now = answer.received
-                    raise error_from_status(
-                        answer.status, refused, answer.headers, self._endpoint, request.model, now=now
-                    )
-
-    async def _read(
-        self, answer: ByteStream, request: ChatRequest, warnings: Sequence[str]
-    ) -> AsyncGenerator[StreamEvent, None]:
-        chunks = ChatChunks(
-            self._endpoint, request.model, request.tools, [text.format(model=request.model) for text in warnings]
-        )
-        kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind == "application/json":
-            for event in chunks.whole(await answer.beginning(WHOLE_ANSWER)):
-                yield event
-            return
-        try:
-            async with aclosing(answer.chunks()) as pieces:
-                async for piece in pieces:
-                    events = chunks.feed(piece)
-                    if chunks.heard:
-                        answer.alive(begun=chunks.begun)
-                    if chunks.finished:
-                        break
-                    for event in events:
-                        yield event
-                else:
-                    events = chunks.end()
-        except ProviderError as broken:
-            events = chunks.fail(broken)
-        for event in await self._explained(events, request):
-            yield event
+                status, headers, now, refused = answer.status, answer.headers, answer.received, await answer.beginning()
+            if not _leave_out(status, refused, body, warnings):
+                raise error_from_status(status, refused, headers, self._endpoint, request.model, now=now)
 
     async def _explained(
         self,
@@ -253,6 +240,10 @@ class OpenAIProvider:
     async def _headers(self) -> Mapping[str, str]:
         secret = await self._secret()
         return {"authorization": f"Bearer {secret.reveal()}"} if secret else {}
+
+
+def _media_type(answer: ByteStream) -> str:
+    return answer.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def api_base(address: str) -> str:

@@ -163,19 +163,17 @@ class ChatChunks:
         choices = value.get("choices")
         if not self.begun:
             self._preamble(value, out)
-        if choices:
-            self._understood = True
-            for choice in as_dicts(choices):
-                if not choice.get("index"):
+        if choices and isinstance(choices, list):
+            for choice in choices:
+                if isinstance(choice, dict) and not choice.get("index"):
                     self._choice(choice, out)
-        if error := value.get("error"):
+        if "error" in value and (error := value["error"]):
             self._understood = True
             out += self.fail(error_from_event(error, self._endpoint, self._asked))
-            return
-        usage, timings = value.get("usage"), value.get("timings")
-        if usage or timings:
-            self._usage = usage_from_openai(usage, timings) or self._usage
-            self._understood = True
+        elif "usage" in value or "timings" in value:
+            usage = usage_from_openai(value.get("usage"), value.get("timings"))
+            self._usage = usage or self._usage
+            self._understood = self._understood or usage is not None
 
     def _preamble(self, value: dict[str, Any], out: list[StreamEvent]) -> None:
         self._understood = self._understood or "choices" in value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import StringIO
 from typing import Literal
 from uuid import uuid4
 
@@ -14,6 +13,9 @@ OPENING = {"<think>": "</think>", "<thinking>": "</thinking>", "<reasoning>": "<
 CLOSING = "</think>"
 """The tag that alone, without its opening, still ends reasoning: templates put the opening into the prompt."""
 
+BLOCK = 512
+"""Pieces joined at a time."""
+
 _LONGEST_OPENING = max(len(tag) for tag in OPENING)
 
 
@@ -22,14 +24,32 @@ def new_call_id() -> str:
     return f"call_{uuid4().hex}"
 
 
+class _Said:
+    """Text that grows by small pieces; they are joined in blocks, so that a long one costs its length and no more."""
+
+    __slots__ = ("_blocks", "_pieces")
+
+    def __init__(self, text: str = "") -> None:
+        self._blocks = [text]
+        self._pieces: list[str] = []
+
+    def add(self, piece: str) -> None:
+        self._pieces.append(piece)
+        if len(self._pieces) == BLOCK:
+            self._blocks.append("".join(self._pieces))
+            self._pieces.clear()
+
+    def text(self) -> str:
+        return "".join([*self._blocks, *self._pieces])
+
+
 class _Call:
-    __slots__ = ("id", "index", "name", "shown")
+    __slots__ = ("id", "index", "name")
 
     def __init__(self, index: int, call_id: str, name: str) -> None:
         self.index = index
         self.id = call_id
         self.name = name
-        self.shown = StringIO()
 
 
 class PartsBuilder:
@@ -44,7 +64,7 @@ class PartsBuilder:
         self._next = 0
         self._open: Literal["", "text", "thinking"] = ""
         self._index = 0
-        self._said = StringIO()
+        self._said = _Said()
         self._held = ""
         self._closing = ""
         self._fresh = True
@@ -113,13 +133,12 @@ class PartsBuilder:
     @property
     def open_text(self) -> str:
         """The text being said, what is held back included; empty while anything else is open."""
-        return self._said.getvalue() + self._held if self._open == "text" else ""
+        return self._said.text() + self._held if self._open == "text" else ""
 
     def replace_text(self, text: str) -> None:
         """Let the open text end as this one: its `PartEnd` overrules what was shown."""
         self._held = ""
-        self._said = StringIO()
-        self._said.write(text)
+        self._said = _Said(text)
 
     def finish(self) -> list[StreamEvent]:
         """Close what is open; a think tag that was never closed stays thinking."""
@@ -131,12 +150,12 @@ class PartsBuilder:
 
     def _say(self, kind: Literal["text", "thinking"], delta: str) -> list[StreamEvent]:
         if self._open == kind:
-            self._said.write(delta)
+            self._said.add(delta)
             return [PartDelta(self._index, delta)]
         events = self._close()
         self._open = kind
         self._index = self._take_index()
-        self._said.write(delta)
+        self._said.add(delta)
         if kind == "text":
             self._fresh = False
             self.has_text = True
@@ -148,7 +167,7 @@ class PartsBuilder:
         kind, self._open = as_kind or self._open, ""
         if not kind:
             return []
-        said, self._said = self._said.getvalue(), StringIO()
+        said, self._said = self._said.text(), _Said()
         part = Text(said) if kind == "text" else Thinking(said.strip("\r\n"))
         return [PartEnd(self._index, part)]
 
@@ -212,7 +231,7 @@ class PartsBuilder:
         return text, False, ""
 
     def _is_code(self, before: str) -> bool:
-        said = self._said.getvalue() + before
+        said = self._said.text() + before
         return said.endswith("`") or said.count("```") % 2 == 1
 
     def _flush(self) -> list[StreamEvent]:

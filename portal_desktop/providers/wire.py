@@ -140,12 +140,13 @@ class Events:
         lines = self._lines.feed(data)
         self.heard = bool(lines)
         events: list[ServerEvent] = []
+        data_lines = self._data
         for line in lines:
             if line.startswith(b"data: "):
-                self._data.append(line[6:])
+                data_lines.append(line[6:])
                 self._at = self._offset
             elif not line:
-                if self._data:
+                if data_lines:
                     events.append(self._dispatch())
                 else:
                     self._event = ""
@@ -212,7 +213,12 @@ def parse_json(data: bytes | str) -> object:
     """
     text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
     try:
-        return _DECODER.decode(text)
+        if text[:1] != "{":
+            return _DECODER.decode(text)
+        value, end = _DECODER.raw_decode(text)
+        if end != len(text) and text[end:].strip(" \t\r\n"):
+            raise ValueError(f"there is more after its end at {end}")
+        return value
     except (ValueError, RecursionError) as error:
         raise Malformed(f"{type(error).__name__}: {str(error)[:120]}") from error
 

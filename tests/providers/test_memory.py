@@ -96,20 +96,21 @@ async def test_memory_of_a_stream_is_a_tenth_of_buffering(network: Network) -> N
 
 
 @pytest.mark.spec("R-10", "R-40")
-@pytest.mark.parametrize("size", [2 * MB, pytest.param(12 * MB, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size", [MB, pytest.param(12 * MB, marks=pytest.mark.slow)])
 async def test_stream_at_a_pace_is_early_and_not_slower_than_buffered(size: int, network: Network) -> None:
     firsts, streams, wholes = [], [], []
-    async with served(size, pause=0.004) as server:
+    async with served(size, pause=0.01) as server:
         await discard(server, network)
-        for _ in range(3):
+        for _ in range(5):
             began = time.monotonic()
             await buffered(server, network)
             wholes.append(time.monotonic() - began)
             began = time.monotonic()
             firsts.append(await discard(server, network))
             streams.append(time.monotonic() - began)
-    assert min(firsts) <= min(wholes) / 2
-    assert min(firsts) <= 0.1
+            if min(streams) <= min(wholes) and min(firsts) <= 0.1:
+                break
+    assert min(firsts) <= min(0.1, min(wholes) / 2), (firsts, wholes)
     assert min(streams) <= min(wholes), (streams, wholes)
 
 
