@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
 from portal_desktop.desktop.arguments import Arguments, parse_sent
+from portal_desktop.desktop.keeper import PlaceKeeper
 from portal_desktop.errors import PortalError
 from portal_desktop.paths import Paths
 from portal_desktop.settings import Environment, declared
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from portal_desktop.desktop.rooms import Rooms
 
 THEME = "appearance/theme"
+ZOOM = "appearance/zoom"
+MOTION = "appearance/motion"
 
 
 class Desk:
@@ -57,6 +60,7 @@ class Desk:
         self._server = InstanceServer(socket_name(paths.data), self._arrived, self.window)
         self._core: Core | None = None
         self._rooms: Rooms | None = None
+        self._keeper: PlaceKeeper | None = None
         self._again = asyncio.Event()
         self._end = asyncio.Event()
 
@@ -142,10 +146,13 @@ class Desk:
         rooms = importlib.import_module("portal_desktop.desktop.rooms")
         furnished = rooms.Rooms(core, self.window, self._look, self._places, self.spawn)
         furnished.window_closed.connect(self._closed)
+        furnished.quit_wanted.connect(self.want_quit)
         core.settings.subscribe(lambda _setting: self._follow_settings())
         self._follow_settings()
         await furnished.start()
         self._rooms = furnished
+        self._keeper = PlaceKeeper(self._places, core.setting_rows.save, core.clock)
+        self.spawn.start(self._keeper.run(), "keep the places of the windows")
         core.watch()
         self._take(self._arguments)
 
@@ -153,9 +160,11 @@ class Desk:
         if self._core is None:
             return
         settings = self._core.settings
-        wanted = settings.get(declared.THEME)
-        self._places.set_text(THEME, wanted)
-        self._look.choose(wanted, zoom=settings.get(declared.ZOOM), motion=settings.get(declared.REDUCED_MOTION))
+        wanted, zoom = settings.get(declared.THEME), settings.get(declared.ZOOM)
+        motion = settings.get(declared.REDUCED_MOTION)
+        for name, value in ((THEME, wanted), (ZOOM, str(zoom)), (MOTION, motion)):
+            self._places.set_text(name, value)
+        self._look.choose(wanted, zoom=zoom, motion=motion)
 
     def _try_again(self) -> None:
         self.window.show_waiting()
@@ -197,6 +206,7 @@ class Desk:
             await self._rooms.close()
         self.window.close()
         await self.spawn.close()
+        if self._keeper is not None:
+            await self._keeper.write()
         if self._core is not None:
             await self._core.stop()
-        self._places.flush()

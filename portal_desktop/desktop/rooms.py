@@ -22,6 +22,8 @@ from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.look import Look
 from portal_desktop.ui.picker.model import FoundModels
 from portal_desktop.ui.places import Places
+from portal_desktop.ui.settings.panel import SettingsPanel
+from portal_desktop.ui.settings.servers import Servers
 from portal_desktop.ui.shortcuts import bind
 from portal_desktop.ui.spawn import Spawn
 from portal_desktop.ui.tasks.feed import TasksFeed
@@ -32,12 +34,14 @@ from portal_desktop.ui.window import MainWindow, PortalWindow
 PAGE = "window/page"
 CHAT_SIZE = QSize(820, 760)
 TASKS_SIZE = QSize(900, 760)
+SETTINGS_SIZE = QSize(980, 720)
 
 
 class Rooms(QObject):
     """The pages of the main window and the windows beside it."""
 
     window_closed = Signal(object)
+    quit_wanted = Signal()
 
     def __init__(self, core: Core, window: MainWindow, look: Look, places: Places, spawn: Spawn) -> None:
         super().__init__(window)
@@ -48,6 +52,7 @@ class Rooms(QObject):
         self._spawn = spawn
         self._panels: list[ChatPanel] = []
         self._windows: dict[PortalWindow, Spawn] = {}
+        self._settings: SettingsPanel | None = None
         self._leaving: set[asyncio.Task[None]] = set()
         self.questions = Questions(core.clock, self)
         self.found = FoundModels(
@@ -102,6 +107,8 @@ class Rooms(QObject):
         self.tasks.due_changed.connect(window.rail.set_due)
         window.rail.set_local_only(on=self._core.settings.get(declared.LOCAL_ONLY))
         window.rail.local_only_wanted.connect(self._set_local_only)
+        window.rail.set_settings(self.open_settings)
+        bind(window, "window.settings", self.open_settings)
         window.page_changed.connect(lambda page: self._places.set_text(PAGE, page))
 
     async def start(self) -> None:
@@ -179,15 +186,44 @@ class Rooms(QObject):
         self._open(window, page, own)
         page.setFocus()
 
-    def _open(self, window: PortalWindow, page: ChatPanel | TasksPage, own: Spawn) -> None:
+    def open_settings(self, page: str = "") -> None:
+        """Open the settings in their own window, or bring it up."""
+        if self._settings is None:
+            window = PortalWindow(self._look, self._places, "settings", tr("Settings"), SETTINGS_SIZE)
+            own = Spawn(window.show_error)
+            servers = Servers(
+                self._look,
+                providers=self._core.providers,
+                catalogue=self._core.catalogue,
+                credentials=self._core.credentials,
+                found=self.found,
+                spawn=own,
+            )
+            panel = SettingsPanel(self._look, self._core.settings, servers, own)
+            self._settings = panel
+            self._open(window, panel, own)
+        if page:
+            self._settings.show_page(page)
+        self._settings.window().activateWindow()
+
+    def _add_server(self) -> None:
+        self.open_settings("models")
+        if self._settings is not None:
+            self._settings.servers.form.unfold()
+
+    def _open(self, window: PortalWindow, page: ChatPanel | TasksPage | SettingsPanel, own: Spawn) -> None:
         window.set_page(page)
         self._windows[window] = own
         window.closed.connect(self._forget)
-        bind(window, "app.quit", self._window.close)
+        bind(window, "app.quit", self.quit_wanted.emit)
+        bind(window, "window.settings", self.open_settings)
         window.show()
 
     def _forget(self, window: PortalWindow) -> None:
         own = self._windows.pop(window)
+        if self._settings is not None and self._settings.window() is window:
+            self._settings.leave()
+            self._settings = None
         panels = [each for each in self._panels if each.window() is window]
         self._panels = [each for each in self._panels if each not in panels]
         leaving = self._spawn.start(self._dismiss(window, own, panels), "close a window")
@@ -222,6 +258,7 @@ class Rooms(QObject):
             places=self._places,
             spawn=spawn,
             toast=toast,
+            add_server=self._add_server,
         )
         panel.tasks_wanted.connect(lambda: self._window.show_page("tasks"))
         self._panels.append(panel)

@@ -12,9 +12,11 @@ from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
 from portal_desktop.desktop.arguments import Arguments, parse
-from portal_desktop.desktop.desk import THEME, Desk
+from portal_desktop.desktop.desk import MOTION, THEME, ZOOM, Desk
+from portal_desktop.desktop.keeper import PLACES
 from portal_desktop.paths import Paths, resources
 from portal_desktop.settings import Environment
+from portal_desktop.storage.glance import glance
 from portal_desktop.ui.instance import InstanceLock, hand_over, socket_name
 from portal_desktop.ui.look import Look
 from portal_desktop.ui.places import Places
@@ -46,9 +48,13 @@ def start(words: Sequence[str]) -> int:
 def run(arguments: Arguments, environment: Environment, paths: Paths) -> int:
     """Show the window and run the loop; whoever calls holds the lock."""
     app = _application()
-    places = Places(paths.config / "windows.ini")
-    wanted = places.text(THEME, "system")
-    theme = load_theme(scheme_for(wanted, QGuiApplication.styleHints().colorScheme()))
+    places = Places(glance(paths.database, PLACES))
+    wanted, zoom = places.text(THEME, "system"), places.text(ZOOM)
+    theme = load_theme(
+        scheme_for(wanted, QGuiApplication.styleHints().colorScheme()),
+        zoom=int(zoom[:3]) if zoom.isdecimal() else 100,
+        reduced_motion=places.text(MOTION) == "on",
+    )
     look = Look(theme, wanted=wanted)
     look.follow_system()
     look.apply()

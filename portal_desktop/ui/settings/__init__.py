@@ -1,0 +1,1 @@
+"""The settings window: its fields come from the declarations, its servers from the registry."""
