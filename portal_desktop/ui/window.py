@@ -58,7 +58,6 @@ class PortalWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the place, then tell whoever counts windows."""
         self._places.keep(self, self._name)
-        self._places.flush()
         super().closeEvent(event)
         self.closed.emit(self)
 

@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = [pytest.mark.gui, pytest.mark.integration]
 
-HEAVY = ("httpx", "pydantic", "markdown_it", "keyring", "mcp", "apsw", "pygments", "jsonschema", "cryptography")
+HEAVY = ("httpx", "pydantic", "markdown_it", "keyring", "mcp", "pygments", "jsonschema", "cryptography")
 
 FIRST_PAINT = f"""
 import sys

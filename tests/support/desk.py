@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from portal_desktop.assembly import Core
 from portal_desktop.clock import Clock
+from portal_desktop.desktop.keeper import PLACES, PlaceKeeper
 from portal_desktop.desktop.rooms import Rooms
 from portal_desktop.errors import PortalError
 from portal_desktop.messages import Text
@@ -24,6 +25,7 @@ from portal_desktop.providers.catalogue import Catalogue
 from portal_desktop.providers.registry import Providers
 from portal_desktop.providers.scripted import ScriptedProvider
 from portal_desktop.settings import Environment
+from portal_desktop.storage.glance import glance
 from portal_desktop.ui.chat.panel import ChatPanel
 from portal_desktop.ui.look import Look
 from portal_desktop.ui.picker.model import Search
@@ -91,10 +93,11 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
 class Windows:
     """The main window with its pages, as the desk furnishes it."""
 
-    def __init__(self, core: ScriptedCore, look: Look, places: Path) -> None:
+    def __init__(self, core: ScriptedCore, look: Look) -> None:
         self.core = core
         self.errors: list[PortalError] = []
-        self.places = Places(places)
+        self.places = Places(glance(core.paths.database, PLACES))
+        self.keeper = PlaceKeeper(self.places, core.setting_rows.save, core.clock)
         self.window = MainWindow(look, self.places)
         self.window.resize(1280, 800)
         self.spawn = Spawn(self._failed)
@@ -117,6 +120,7 @@ class Windows:
         await self.rooms.close()
         self.window.close()
         await self.spawn.close()
+        await self.keeper.write()
         self.window.deleteLater()
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 

@@ -31,7 +31,7 @@ def look(app: QApplication) -> Iterator[Look]:
 @pytest.fixture
 async def windows(look: Look, tmp_path: Path) -> AsyncIterator[Windows]:
     async with running_core(tmp_path) as core:
-        windows = Windows(core, look, tmp_path / "windows.ini")
+        windows = Windows(core, look)
         await windows.open()
         yield windows
         await windows.close()

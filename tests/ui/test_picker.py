@@ -46,7 +46,7 @@ async def test_thinking_switch_is_there_only_for_models_that_think(windows: Wind
 @pytest.mark.spec("X-05")
 async def test_empty_chat_without_models_says_what_to_do_and_looks_again(look: Look, tmp_path: Path) -> None:
     async with running_core(tmp_path, models=()) as core:
-        windows = Windows(core, look, tmp_path / "w.ini")
+        windows = Windows(core, look)
         await windows.open()
         assert windows.rooms.found.state is Search.NONE
         assert "Start Ollama" in windows.panel.welcome.text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
 
 import pytest
 from PySide6.QtCore import QRect, QSize
@@ -29,16 +29,43 @@ def test_fitted_screen_there_keeps_the_place() -> None:
     assert fitted(wanted, [FIRST, SECOND]) == wanted
 
 
-def test_places_geometry_survives_another_start(app: object, tmp_path: Path) -> None:
-    path = tmp_path / "windows.ini"
+def test_places_geometry_survives_another_start(app: object) -> None:
     window = QWidget()
     window.setGeometry(40, 50, 500, 400)
-    places = Places(path)
+    places = Places()
     places.keep(window, "main")
     places.set_text("chat/open", "7")
-    places.flush()
     other = QWidget()
-    again = Places(path)
+    again = Places(json.loads(json.dumps(places.values())))
     again.restore(other, "main", QSize(300, 300))
     assert other.geometry() == QRect(40, 50, 500, 400)
     assert again.text("chat/open") == "7"
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        None,
+        "x",
+        [1],
+        {"main/rect": [1, 2, 3], "main/maximized": "yes", "chat/open": 7},
+        {"main/rect": [0, 0, -5, 10**12], "chat/open": None},
+        {"main/rect": ["a", 0, 1, 1]},
+    ],
+)
+def test_places_of_nonsense_open_the_window_as_new(app: object, kept: object) -> None:
+    new, other = QWidget(), QWidget()
+    Places().restore(new, "main", QSize(300, 300))
+    places = Places(kept)
+    places.restore(other, "main", QSize(300, 300))
+    assert other.geometry() == new.geometry()
+    assert places.text("chat/open") == ""
+
+
+def test_places_tell_of_a_change_and_not_of_the_same_again() -> None:
+    told: list[str] = []
+    places = Places({"window/page": "chat"})
+    places.follow(lambda: told.append(places.text("window/page")))
+    places.set_text("window/page", "chat")
+    places.set_text("window/page", "tasks")
+    assert told == ["tasks"]

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.gui
 @pytest.mark.spec("X-03")
 @pytest.mark.expects_log("a slot's coroutine failed")
 async def test_spawn_raising_coroutine_shows_error_card(look: Look, tmp_path: Path) -> None:
-    window = MainWindow(look, Places(tmp_path / "w.ini"))
+    window = MainWindow(look, Places())
     window.show()
     spawn = Spawn(window.show_error)
 

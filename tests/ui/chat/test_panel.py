@@ -194,7 +194,7 @@ async def test_model_tells_at_most_one_change_per_33_ms(windows: Windows) -> Non
 @pytest.mark.spec("T-29")
 async def test_restart_brings_back_chat_draft_and_place(look: Look, tmp_path: Path) -> None:
     async with running_core(tmp_path) as core:
-        windows = Windows(core, look, tmp_path / "windows.ini")
+        windows = Windows(core, look)
         await windows.open()
         core.play([Call("add_task", {"title": "x"}), End()], [Say("A paragraph.\n\n" * 150), End()])
         await send(windows, "talk")
@@ -209,7 +209,7 @@ async def test_restart_brings_back_chat_draft_and_place(look: Look, tmp_path: Pa
         told = windows.panel.model.messages()
         await windows.close()
     async with running_core(tmp_path) as core:
-        again = Windows(core, look, tmp_path / "windows.ini")
+        again = Windows(core, look)
         await again.open()
         messages = again.panel.model.messages()
         assert [message.parts for message in messages] == [message.parts for message in told]
