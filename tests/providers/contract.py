@@ -6,17 +6,32 @@ dialect. A provider that cannot be told what to say (the engine) uses the `check
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from portal_desktop.messages import Finish, PartDelta, PartEnd, PartStart, StreamError, StreamEvent, Text, Thinking
+from portal_desktop.messages import (
+    Finish,
+    FinishReason,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    StreamError,
+    StreamEvent,
+    Text,
+    Thinking,
+    Usage,
+)
 from portal_desktop.net import Network
 from portal_desktop.providers.base import ChatRequest, Endpoint, Provider, ProviderKind
+from portal_desktop.providers.errors import provider_error
 from portal_desktop.providers.lmstudio import LMStudioProvider
+from portal_desktop.providers.messages import to_openai
 from portal_desktop.providers.ollama import OllamaProvider
 from portal_desktop.providers.openai import OpenAIProvider
+from portal_desktop.providers.scripted import Call, End, Fail, Say, ScriptedProvider, Step, Think
 from tests.servers import ollama_talk as talk
 from tests.servers.base import Action, FakeServer, Hold, Reply
 from tests.servers.ollama import NDJSON, FakeOllama, chat, refused
@@ -40,11 +55,17 @@ class Turn:
 
 
 class Stage(Protocol):
-    """A provider and the server behind it."""
+    """A provider that can be told what its model says."""
 
-    provider: Provider
-    server: FakeServer
-    model: str
+    @property
+    def provider(self) -> Provider:
+        """The provider itself."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model it has."""
+        ...
 
     def play(self, turn: Turn) -> None:
         """Let the next request be answered like this."""
@@ -52,6 +73,15 @@ class Stage(Protocol):
 
     def bodies(self) -> list[bytes]:
         """Return the bodies of the chat requests so far."""
+        ...
+
+
+class ServedStage(Stage, Protocol):
+    """A provider with a server behind it."""
+
+    @property
+    def server(self) -> FakeServer:
+        """The server."""
         ...
 
 
@@ -119,34 +149,71 @@ class OllamaStage:
         return [request.body for request in self.server.of("/api/chat")]
 
 
+class ScriptedStage:
+    """The scripted provider, which is its own server; it plays no refusal that a server words."""
+
+    def __init__(self) -> None:
+        self.provider = ScriptedProvider(Endpoint("fake", ProviderKind.SCRIPTED, "Fake", "scripted:"))
+        self.model = "demo"
+
+    def play(self, turn: Turn) -> None:
+        """Script one answer."""
+        names = {
+            401: "auth_failed",
+            404: "model_missing",
+            429: "rate_limited",
+            500: "server_failed",
+            503: "server_busy",
+        }
+        steps: list[Step] = [Think(turn.thinking, 3)] if turn.thinking else []
+        steps += [Say(turn.text, 3)] if turn.text else []
+        steps += [Call(name, arguments, f"id{number}") for number, (name, arguments) in enumerate(turn.calls)]
+        failure = names.get(turn.status) or ("server_error_event" if turn.error else "cut_off" if turn.cut else "")
+        if failure:
+            steps.append(Fail(provider_error(failure, self.provider.endpoint, self.model)))
+        else:
+            steps.append(End(FinishReason.LENGTH if turn.length else None, Usage(10, 5)))
+        self.provider.add(*steps)
+
+    def bodies(self) -> list[bytes]:
+        """Return what was asked."""
+        return [json.dumps(to_openai(request.messages)).encode() for request in self.provider.requests]
+
+
 def _pieces(text: str) -> list[str]:
     return [text[at : at + 3] for at in range(0, len(text), 3)]
 
 
 @asynccontextmanager
-async def _openai(network: Network) -> AsyncIterator[Stage]:
+async def _openai(network: Network) -> AsyncIterator[ServedStage]:
     async with FakeOpenAI() as server:
         yield OpenAIStage(server, OpenAIProvider(server.endpoint(), network, no_key))
 
 
 @asynccontextmanager
-async def _lmstudio(network: Network) -> AsyncIterator[Stage]:
+async def _lmstudio(network: Network) -> AsyncIterator[ServedStage]:
     async with FakeOpenAI(v0=[{"id": "m", "type": "llm", "state": "loaded"}]) as server:
         yield OpenAIStage(server, LMStudioProvider(server.endpoint(ProviderKind.LMSTUDIO), network, no_key))
 
 
 @asynccontextmanager
-async def _ollama(network: Network) -> AsyncIterator[Stage]:
+async def _ollama(network: Network) -> AsyncIterator[ServedStage]:
     async with FakeOllama(talk=False) as server:
         endpoint = Endpoint("fake", ProviderKind.OLLAMA, "Fake", server.base_url)
         yield OllamaStage(server, OllamaProvider(endpoint, network, no_key))
 
 
-STAGES: Mapping[str, Callable[[Network], AbstractAsyncContextManager[Stage]]] = {
+@asynccontextmanager
+async def _scripted(network: Network) -> AsyncIterator[Stage]:
+    yield ScriptedStage()
+
+
+SERVED: Mapping[str, Callable[[Network], AbstractAsyncContextManager[ServedStage]]] = {
     "openai": _openai,
     "lmstudio": _lmstudio,
     "ollama": _ollama,
 }
+STAGES: Mapping[str, Callable[[Network], AbstractAsyncContextManager[Stage]]] = {**SERVED, "scripted": _scripted}
 
 
 def check_stream(events: Sequence[StreamEvent]) -> None:

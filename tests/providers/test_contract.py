@@ -15,7 +15,7 @@ from portal_desktop.messages import Message, PartDelta, Role, Text, ToolCall, To
 from portal_desktop.net import Network
 from portal_desktop.providers import messages
 from portal_desktop.providers.base import ChatRequest, Deadlines
-from tests.providers.contract import STAGES, Stage, Turn, check_complete, check_stream
+from tests.providers.contract import SERVED, STAGES, ServedStage, Stage, Turn, check_complete, check_stream
 from tests.servers.base import Hold
 from tests.support.streams import HISTORY, TOOL, ask, events_of, outcome, run
 
@@ -23,6 +23,12 @@ from tests.support.streams import HISTORY, TOOL, ask, events_of, outcome, run
 @pytest.fixture(params=list(STAGES))
 async def stage(request: pytest.FixtureRequest, network: Network) -> AsyncIterator[Stage]:
     async with STAGES[request.param](network) as made:
+        yield made
+
+
+@pytest.fixture(params=list(SERVED))
+async def served(request: pytest.FixtureRequest, network: Network) -> AsyncIterator[ServedStage]:
+    async with SERVED[request.param](network) as made:
         yield made
 
 
@@ -52,7 +58,7 @@ TURNS = [
 ]
 
 
-@pytest.mark.spec("R-01", "P-43")
+@pytest.mark.spec("R-01", "P-43", "T-27")
 @pytest.mark.parametrize(("turn", "expected"), [pytest.param(t, e, id=i) for i, t, e in TURNS])
 async def test_stream_of_a_turn_comes_to_the_same_with_every_provider(
     stage: Stage, turn: Turn, expected: list[Any]
@@ -128,36 +134,36 @@ async def test_check_that_refuses_everything_stops_every_provider(
 
 @pytest.mark.spec("R-01")
 @pytest.mark.parametrize("at", ["first", "middle"])
-async def test_closing_the_iterator_closes_the_connection(stage: Stage, at: str) -> None:
-    stage.play(Turn("some text" if at == "middle" else "", gate=Hold(asyncio.Event())))
-    reading = asyncio.create_task(events_of(stage.provider, asked(stage)))
-    while not stage.bodies():
+async def test_closing_the_iterator_closes_the_connection(served: ServedStage, at: str) -> None:
+    served.play(Turn("some text" if at == "middle" else "", gate=Hold(asyncio.Event())))
+    reading = asyncio.create_task(events_of(served.provider, asked(served)))
+    while not served.bodies():
         await asyncio.sleep(0.005)
     await asyncio.sleep(0.03)
     started = time.monotonic()
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
-    request = stage.server.requests[-1]
+    request = served.server.requests[-1]
     await asyncio.wait_for(request.gone.wait(), 2)
     assert request.gone_at - started < 0.1
 
 
 @pytest.mark.spec("R-01")
-async def test_stream_abandoned_after_its_first_text_closes_the_connection(stage: Stage) -> None:
-    stage.play(Turn("some text", gate=Hold(asyncio.Event())))
-    stream: Any = stage.provider.stream(asked(stage))
+async def test_stream_abandoned_after_its_first_text_closes_the_connection(served: ServedStage) -> None:
+    served.play(Turn("some text", gate=Hold(asyncio.Event())))
+    stream: Any = served.provider.stream(asked(served))
     async for event in stream:
         if isinstance(event, PartDelta):
             break
     await stream.aclose()
-    await asyncio.wait_for(stage.server.requests[-1].gone.wait(), 2)
+    await asyncio.wait_for(served.server.requests[-1].gone.wait(), 2)
 
 
 @pytest.mark.spec("P-13")
-async def test_silence_beyond_the_clock_is_a_timeout_with_the_text_kept(stage: Stage) -> None:
-    stage.play(Turn("some text", gate=Hold(asyncio.Event())))
-    ended = await run(stage.provider, asked(stage, deadlines=Deadlines(1, 1, 0.15)))
+async def test_silence_beyond_the_clock_is_a_timeout_with_the_text_kept(served: ServedStage) -> None:
+    served.play(Turn("some text", gate=Hold(asyncio.Event())))
+    ended = await run(served.provider, asked(served, deadlines=Deadlines(1, 1, 0.15)))
     assert ended.brief == [("text", "some text"), "timeout"]
 
 
@@ -187,11 +193,11 @@ async def test_facts_of_a_model_that_is_not_there_are_an_error(stage: Stage) -> 
 
 
 @pytest.mark.spec("R-01")
-async def test_provider_of_a_server_that_is_down_says_so_everywhere(stage: Stage) -> None:
-    await stage.server.stop()
-    assert (await run(stage.provider, asked(stage))).end == "server_unreachable"
+async def test_provider_of_a_server_that_is_down_says_so_everywhere(served: ServedStage) -> None:
+    await served.server.stop()
+    assert (await run(served.provider, asked(served))).end == "server_unreachable"
     with pytest.raises(ProviderError) as caught:
-        await stage.provider.list_models()
+        await served.provider.list_models()
     assert caught.value.name == "server_unreachable"
 
 
