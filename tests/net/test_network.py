@@ -49,7 +49,7 @@ async def silent(door: Door, url: str, deadlines: Deadlines, into: bytearray) ->
     """Read a stream in which no event is ever complete."""
     async with door.network.stream("GET", url, endpoint=PEER, deadlines=deadlines) as answer:
         async for piece in answer.chunks():
-            into += piece
+            into.extend(piece)
 
 
 async def refused(door: Door, url: str, **options: Any) -> ProviderError:
@@ -203,6 +203,15 @@ async def test_headers_by_the_thousand_are_refused(door: Door) -> None:
     async with FakeServer() as server:
         server.script(Reply([b"x"], headers={f"x-{n}": "y" * 100 for n in range(5000)}))
         assert (await refused(door, server.base_url)).name == "not_a_model_server"
+
+
+@pytest.mark.spec("R-16")
+async def test_error_of_the_network_keeps_its_chain_of_causes(door: Door) -> None:
+    error = await refused(door, "http://127.0.0.1:1/")
+    causes = [type(cause).__name__ for cause in error.causes()]
+    assert len(causes) >= 2
+    assert any(isinstance(cause, OSError) for cause in error.causes()), causes
+    assert "ConnectError" in error.technical
 
 
 # what must not leave

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -105,14 +105,6 @@ def outcome(events: Sequence[StreamEvent]) -> Outcome:
 async def run(provider: Provider, request: ChatRequest | None = None) -> Outcome:
     """Return what a stream comes to."""
     return outcome(await events_of(provider, request))
-
-
-async def first_of(stream: AsyncIterator[StreamEvent], kind: type[StreamEvent]) -> StreamEvent:
-    """Read a stream up to its first event of a kind."""
-    async for event in stream:
-        if isinstance(event, kind):
-            return event
-    raise AssertionError(f"no {kind.__name__} came")
 
 
 def _without_id(part: Part) -> Part:
