@@ -91,6 +91,7 @@ class Core:
         self.metrics = Metrics(self.clock)
         self.settings = Settings(environment, paths.admin_file, paths.config / "portal.last-good.toml", SETTINGS)
         self._log: LogHandle | None = None
+        self._version = 0
         self._watchers: set[asyncio.Task[None]] = set()
         self._writes: set[asyncio.Task[None]] = set()
         self._build_storage()
@@ -228,10 +229,8 @@ class Core:
         await asyncio.to_thread(self._open_files)
         self.settings.subscribe(lambda setting: self.bus.publish(SettingChanged(setting.id)))
         self.settings.subscribe(self._follow)
-        try:
-            await self.database.open()
-        finally:
-            await self.credentials.start()
+        await self.database.open()
+        self._version = await self.database.data_version()
         await self.settings.attach(self.setting_rows)
         self._configure_log()
         if await self.conversations.recover():
@@ -306,12 +305,11 @@ class Core:
             await self.clock.sleep(delay)
 
     async def _watch_file(self) -> None:
-        seen = await self.database.data_version()
         while True:
             await self.clock.sleep(LOOK_SECONDS)
             version = await self.database.data_version()
-            if version != seen:
-                seen = version
+            if version != self._version:
+                self._version = version
                 await self.settings.reload()
                 self.bus.publish(TasksChanged())
                 self.bus.publish(ConversationsChanged())

@@ -153,7 +153,7 @@ class Doctor:
         return Finding(State.DEGRADED, fact, "Run portal backup now.") if state.late else Finding(State.OK, fact)
 
     async def _keyring(self) -> Finding:
-        state = self._credentials.state()
+        state = await self._credentials.start()
         if state.problem is not None:
             return Finding(State.DEGRADED, f"{state.words} {state.problem.title}.", state.problem.advice)
         if state.step is Step.UNDECIDED:

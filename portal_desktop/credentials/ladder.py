@@ -88,26 +88,39 @@ class Credentials:
         self._backend: KeyringBackend | None = None
         self._problem: SecretError | None = None
         self._known: dict[str, Secret] = {}
+        self._looked = False
+        self._looking = asyncio.Lock()
 
     async def start(self) -> KeyringState:
-        """Find out which step this system allows. Reads no key, so nothing is unlocked and nobody is asked."""
-        try:
-            self._backend = await self._ask(self._find_backend)
-        except SecretError as error:
-            self._problem = error
-        if self._backend is not None:
-            self._step = Step.KEYRING
-        elif await asyncio.to_thread(self._file.exists):
-            self._step = Step.FILE_LOCKED
+        """Find out, once, which step this system allows; the first use of a key does the same.
+
+        Reads no key, so nothing is unlocked and nobody is asked. Takes a moment: the system's keyrings are searched.
+        """
+        async with self._looking:
+            if not self._looked:
+                await self._look()
         return self.state()
 
     async def retry(self) -> KeyringState:
         """Ask the keyring again, because the user unlocked it or wants to."""
         self._problem = None
-        return self.state() if self._step is Step.KEYRING else await self.start()
+        if self._step is not Step.KEYRING:
+            self._looked = False
+        return await self.start()
+
+    async def _look(self) -> None:
+        try:
+            self._backend = await self._ask(self._find_backend)
+        except SecretError as error:
+            self._problem = error
+        self._looked = True
+        if self._backend is not None:
+            self._step = Step.KEYRING
+        elif await asyncio.to_thread(self._file.exists):
+            self._step = Step.FILE_LOCKED
 
     def state(self) -> KeyringState:
-        """Return the present step in words that can be shown."""
+        """Return the present step in words that can be shown; call `start` before."""
         backend = type(self._backend).__module__.rpartition(".")[2] if self._backend is not None else ""
         choices: tuple[Step, ...] = ()
         if self._step in {Step.UNDECIDED, Step.FILE_LOCKED} or self._problem is not None:
@@ -124,6 +137,7 @@ class Credentials:
         """
         if name in self._known:
             return self._known[name]
+        await self.start()
         found: str | None = None
         if self._problem is not None and self._problem.name == "keyring_locked":
             raise SecretError("keyring_locked", technical="not asked again")
@@ -142,6 +156,7 @@ class Credentials:
         Raises:
             SecretError: it was not kept; `state` says what the user can choose.
         """
+        await self.start()
         if self._step is Step.KEYRING:
             await self._to_keyring(name, secret.reveal())
         elif self._step is Step.FILE:
@@ -158,6 +173,7 @@ class Credentials:
         Raises:
             SecretError: the keyring could not be reached, so the key may still be in it.
         """
+        await self.start()
         if self._step is Step.KEYRING and self._backend is not None:
             backend = self._backend
             if await self._ask(lambda: backend.get_password(SERVICE, name)) is not None:
@@ -184,12 +200,12 @@ class Credentials:
             if name not in stored:
                 await asyncio.to_thread(self._file.change, name, secret.reveal())
         self._known |= {name: Secret(value) for name, value in stored.items() if name not in self._known}
-        self._step, self._problem = Step.FILE, None
+        self._step, self._problem, self._looked = Step.FILE, None, True
         return self.state()
 
     def use_session(self) -> KeyringState:
         """Keep keys in memory only from now on."""
-        self._step, self._problem = Step.SESSION, None
+        self._step, self._problem, self._looked = Step.SESSION, None, True
         return self.state()
 
     def known_values(self) -> Iterable[str]:

@@ -346,6 +346,20 @@ async def test_keyring_that_disappears_leaves_known_keys_and_the_other_steps(
     assert b"5d1f" not in bytes_below(tmp_path)
 
 
+async def test_keyring_never_started_is_searched_once_at_the_first_use(tmp_path: Path, rows: Rows, ring: Ring) -> None:
+    searches: list[int] = []
+
+    def find() -> Ring:
+        searches.append(1)
+        return ring
+
+    credentials = Credentials(tmp_path / "keys", rows, find)
+    assert searches == []
+    assert await asyncio.gather(credentials.get("a"), credentials.get("b")) == [None, None]
+    await credentials.set("a", Secret(CANARY))
+    assert (credentials.state().step, searches) == (Step.KEYRING, [1])
+
+
 async def test_search_for_a_keyring_that_hangs_leaves_the_app_usable(tmp_path: Path, rows: Rows) -> None:
     answer = threading.Event()
     credentials = Credentials(tmp_path / "keys", rows, lambda: answer.wait() and None, deadline=0.1)
