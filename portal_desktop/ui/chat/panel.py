@@ -76,9 +76,8 @@ class ChatPanel(QWidget):
         self.welcome = Welcome(look, found, add_server)
         self.phase = PhaseLine(look, model.moments)
         self.composer = Composer(look)
-        self.picker = ModelPicker(look, found, self, can_add=add_server is not None)
-        if add_server is not None:
-            self.picker.add_wanted.connect(add_server)
+        self._add_server = add_server
+        self._picker: ModelPicker | None = None
         self._lay_out(look)
         self._connect(look)
         self._unsubscribe = settings.subscribe(lambda _setting: self._show_model())
@@ -119,7 +118,6 @@ class ChatPanel(QWidget):
         composer.edited.connect(self._edited)
         composer.recalled.connect(self.edit_last)
         composer.model_wanted.connect(self.choose_model)
-        self.picker.chosen.connect(self._model_chosen)
         self.welcome.suggested.connect(self._suggested)
         self.phase.stop_wanted.connect(self.stop)
         self.phase.patience_given.connect(model.keep_waiting)
@@ -148,6 +146,16 @@ class ChatPanel(QWidget):
             "approval.deny": lambda: self.model.decide_open(Decision.DENY),
         }.items():
             bind(self, command, run)
+
+    @property
+    def picker(self) -> ModelPicker:
+        """The list of models, made when it is first wanted."""
+        if self._picker is None:
+            self._picker = ModelPicker(self._look, self._found, self, can_add=self._add_server is not None)
+            self._picker.chosen.connect(self._model_chosen)
+            if self._add_server is not None:
+                self._picker.add_wanted.connect(self._add_server)
+        return self._picker
 
     def focus_input(self) -> None:
         """Put the cursor into the composer."""

@@ -136,7 +136,8 @@ class ModelPicker(QFrame):
         self._state = plain_label(role="muted", wrap=True)
         self._again = push_button(tr("Try again"), found.look_again, kind="chip")
         self._add = push_button(tr("Add a server"), self._want_add, kind="chip")
-        self._add.setVisible(can_add)
+        if not can_add:
+            self._add.hide()
         self._lay_out(look)
         found.changed.connect(self._show)
 

@@ -45,12 +45,10 @@ class ServerCard(QFrame):
         name = endpoint.name
         self.test = push_button(tr("Test"), lambda: None, name=tr("Test {name}", name=name))
         self.remove = push_button(tr("Remove"), lambda: None, name=tr("Remove {name}", name=name))
-        self.remove.setVisible(not endpoint.discovered)
         heard = listing is not None and listing.error is None
         dot = Dot(look, "accent" if heard else "warn" if listing and listing.error else "muted", hollow=listing is None)
         found = plain_label(tr("found by itself") if endpoint.discovered else "")
         found.setProperty("chip", "ok")
-        found.setVisible(endpoint.discovered)
         self.fact = plain_label(self._fact(listing), role="muted", wrap=True)
         words = QVBoxLayout()
         words.setSpacing(2)
@@ -65,6 +63,8 @@ class ServerCard(QFrame):
         row.addWidget(found)
         row.addWidget(self.test)
         row.addWidget(self.remove)
+        self.remove.setVisible(not endpoint.discovered)
+        found.setVisible(endpoint.discovered)
 
     def _fact(self, listing: Listing | None) -> str:
         address = self.endpoint.base_url.partition("://")[2]
