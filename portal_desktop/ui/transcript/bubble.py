@@ -15,7 +15,6 @@ from portal_desktop.ui.transcript.safe_text import SafeDocument, visible
 
 FOLDED_CHARACTERS = 1_500
 FOLDED_LINES = 14
-PIECE = 6_000
 SHARE = 0.8
 
 

@@ -36,7 +36,6 @@ class Kit:
     load_images: bool = False
     thinking_open: bool = False
     renders: int = 0
-    refused: int = 0
     style: RichStyle = field(init=False)
     reader: MarkdownReader = field(init=False)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QFontMetricsF
 
@@ -11,7 +13,7 @@ from portal_desktop.ui.transcript.drawing import Canvas, Hit, Look, button_at, c
 from portal_desktop.ui.transcript.inner import InnerText
 from portal_desktop.ui.transcript.items import Item, Kit
 from portal_desktop.ui.transcript.message import Action, Approval
-from portal_desktop.ui.transcript.safe_text import visible
+from portal_desktop.ui.transcript.safe_text import has_hidden, visible
 
 WHOLE = 2_000_000
 """Characters of arguments that are shown; a call's arguments are capped far below this."""
@@ -40,6 +42,9 @@ class ApprovalItem(Item):
         text = arguments_text(rest, raw=request.call.raw)
         self._inner.set_text(f"{text}\n{visible(diff)}".strip("\n") if isinstance(diff, str) else text)
         self._hits: list[Hit] = []
+        judged = json.dumps(dict(arguments), ensure_ascii=False, default=str)
+        hidden = any(has_hidden(part) for part in (judged, request.call.raw, request.tool_title, request.sentence))
+        self._warning = InnerText(kit, code=False) if hidden else None
         self._sentence = InnerText(kit, code=False)
         self._reason = InnerText(kit, code=False)
         self._reason.set_text(tr("asks because: {reason}", reason=visible(request.reason)))
@@ -68,8 +73,14 @@ class ApprovalItem(Item):
         fits = QFontMetricsF(theme.font(bold=True)).horizontalAdvance(title) <= self._title_space(width)
         self._sentence.set_text(sentence if fits else f"{title}\n{sentence}")
         y += self._sentence.layout(width - 2 * margin) + theme.px(10)
-        self._marks = {"sentence": theme.px(44), "arguments": y + 1}
-        y += 1 + self._inner.layout(width - 2 * margin) + 1
+        self._marks = {"sentence": theme.px(44), "warning": y - theme.px(4)}
+        if self._warning is not None:
+            self._warning.set_text(tr("Holds characters that cannot be seen; they are written out as ⟦U+…⟧"))
+            y += self._warning.layout(width - 2 * margin) + theme.px(6)
+        pad = 0 if self._inner.diff else theme.px(6)
+        self._marks["line"] = y
+        self._marks["arguments"] = y + 1 + pad
+        y += 1 + self._inner.layout(width - 2 * margin) + 1 + 2 * pad
         self._marks["buttons"] = y
         self._hits = []
         x = float(margin)
@@ -111,7 +122,9 @@ class ApprovalItem(Item):
         self._paint_head(canvas, width)
         margin = theme.px(14)
         self._sentence.paint(canvas, QPointF(margin, self._marks["sentence"]), width - 2 * margin, color="muted")
-        for y in (self._marks["arguments"] - 1, self._marks["buttons"] - 1):
+        if self._warning is not None:
+            self._warning.paint(canvas, QPointF(margin, self._marks["warning"]), width - 2 * margin, color="warn")
+        for y in (self._marks["line"], self._marks["buttons"] - 1):
             painter.fillRect(QRectF(1, y, width - 2, 1), theme.color("line"))
         place = QPointF(margin, self._marks["arguments"])
         self._inner.paint(canvas, place, width - 2 * margin, margin=margin - 1)

@@ -123,7 +123,9 @@ def test_approval_card_shows_the_exact_arguments_and_asks(
     question = request()
     view.set_messages([answer(3, "Shall I?", question.call, status=Status.STREAMING, approval=question)])
     item = one(view, ApprovalItem)
+    assert isinstance(item, ApprovalItem)
     assert "⟦U+202E⟧" in item.spoken()
+    assert item._warning is not None
     assert labels(item) == ["Allow once", "Deny"]
     view.grab()
     click(view, Action.ALLOW)
