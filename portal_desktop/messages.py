@@ -257,6 +257,17 @@ class PartEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class PartShut:
+    """A long text or thought is complete and is what its deltas added up to; `kind` overrules what it began as.
+
+    Only a provider's stream has it: whoever wants the whole keeps the deltas, so that reading costs no memory.
+    """
+
+    index: int
+    kind: Literal["text", "thinking"]
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """News from the server before any part: queue, loading, reading the prompt (`fraction` 0–1 where it tells)."""
 
@@ -289,7 +300,7 @@ class StreamError:
     error: PortalError
 
 
-StreamEvent: TypeAlias = PartStart | PartDelta | PartEnd | Progress | UsageReport | Finish | StreamError
+StreamEvent: TypeAlias = PartStart | PartDelta | PartEnd | PartShut | Progress | UsageReport | Finish | StreamError
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from portal_desktop.messages import (
     Part,
     PartDelta,
     PartEnd,
+    PartShut,
     PartStart,
     Phase,
     Progress,
@@ -97,6 +98,8 @@ class Round:
                 await self._delta(index, text)
             case PartEnd():
                 self._end(event)
+            case PartShut():
+                self._shut(event)
             case Progress(phase=phase, detail=detail, fraction=fraction):
                 self._phases.enter(phase, detail, fraction)
             case UsageReport(usage=usage):
@@ -146,6 +149,21 @@ class Round:
                 pass
         self._last = part
         self._outlet.tell(PartEnd(place, part))
+
+    def _shut(self, event: PartShut) -> None:
+        """End a part the provider did not keep: the answer has it from the deltas."""
+        place = self._places[event.index]
+        if event.index == self._resumed and self._overlap is not None and (held := self._overlap.end()):
+            self._outlet.tell(PartDelta(place, held))
+        grown = self._outlet.answer.parts()[place]
+        whole = grown.text if isinstance(grown, Text | Thinking) else ""
+        if event.kind == "thinking":
+            self._reply.has_thinking = True
+            self._last = Thinking(whole.strip("\r\n"), self._lasted(event.index))
+        else:
+            self._reply.has_text |= bool(whole.strip())
+            self._last = Text(whole)
+        self._outlet.tell(PartEnd(place, self._last))
 
     def _joined(self, index: int, place: int, part: Text) -> Text:
         """Return the text without the overlap, as its deltas have told it."""

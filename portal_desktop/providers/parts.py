@@ -6,7 +6,17 @@ from collections.abc import Callable
 from typing import Literal
 from uuid import uuid4
 
-from portal_desktop.messages import JsonObject, PartDelta, PartEnd, PartStart, StreamEvent, Text, Thinking, ToolCall
+from portal_desktop.messages import (
+    JsonObject,
+    PartDelta,
+    PartEnd,
+    PartShut,
+    PartStart,
+    StreamEvent,
+    Text,
+    Thinking,
+    ToolCall,
+)
 from portal_desktop.providers.wire import clean
 
 OPENING = {"<think>": "</think>", "<thinking>": "</thinking>", "<reasoning>": "</reasoning>"}
@@ -15,6 +25,9 @@ CLOSING = "</think>"
 
 BLOCK = 512
 """Pieces joined at a time."""
+
+KEPT = 256 * 1024
+"""Characters of one part kept beside its deltas; a longer text is neither searched for calls nor for a lone tag."""
 
 _LONGEST_OPENING = max(len(tag) for tag in OPENING)
 
@@ -25,17 +38,30 @@ def new_call_id() -> str:
 
 
 class _Said:
-    """Text that grows by small pieces; they are joined in blocks, so that a long one costs its length and no more."""
+    """Text that grows by small pieces, joined in blocks.
 
-    __slots__ = ("_blocks", "_pieces")
+    Beyond `KEPT` characters it is dropped: whoever reads the stream has the deltas, and reading must not cost the
+    length of the answer.
+    """
+
+    __slots__ = ("_blocks", "_length", "_pieces", "dropped")
 
     def __init__(self, text: str = "") -> None:
         self._blocks = [text]
         self._pieces: list[str] = []
+        self._length = len(text)
+        self.dropped = False
 
     def add(self, piece: str) -> None:
+        if self.dropped:
+            return
         self._pieces.append(piece)
-        if len(self._pieces) == BLOCK:
+        self._length += len(piece)
+        if self._length > KEPT:
+            self.dropped = True
+            self._blocks.clear()
+            self._pieces.clear()
+        elif len(self._pieces) == BLOCK:
             self._blocks.append("".join(self._pieces))
             self._pieces.clear()
 
@@ -167,6 +193,9 @@ class PartsBuilder:
         kind, self._open = as_kind or self._open, ""
         if not kind:
             return []
+        if self._said.dropped:
+            self._said = _Said()
+            return [PartShut(self._index, kind)]
         said, self._said = self._said.text(), _Said()
         part = Text(said) if kind == "text" else Thinking(said.strip("\r\n"))
         return [PartEnd(self._index, part)]
@@ -207,7 +236,7 @@ class PartsBuilder:
     def _maybe_closing(self, delta: str) -> list[StreamEvent]:
         """Look for a closing tag without its opening, outside of code."""
         before, found, rest = self._until(self._held + delta, CLOSING)
-        if found and self._is_code(before):
+        if found and (self._said.dropped or self._is_code(before)):
             self._lone_closing_counts = False
             return self._say("text", before + CLOSING + rest)
         events = self._say("text", before) if before else []
