@@ -8,7 +8,21 @@ from tests.support.first_paint import first_paint
 
 pytestmark = [pytest.mark.gui, pytest.mark.integration]
 
-LATER = {"mcp", "httpx", "markdown_it", "keyring", "pydantic", "numpy", "jsonschema", "cryptography", "pygments.lexers", "xllamacpp"}
+LATER = {
+    "mcp",
+    "httpx",
+    "markdown_it",
+    "keyring",
+    "pydantic",
+    "numpy",
+    "jsonschema",
+    "cryptography",
+    "pygments",
+    "xllamacpp",
+    "asyncio",
+    "qasync",
+    "ssl",
+}
 
 
 @pytest.mark.spec("P-24")

@@ -20,7 +20,7 @@ from portal_desktop.ui.dialogs import ask
 from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.instance import InstanceServer, socket_name
 from portal_desktop.ui.look import Look
-from portal_desktop.ui.places import Places
+from portal_desktop.ui.places import MOTION, THEME, ZOOM, Places
 from portal_desktop.ui.shortcuts import bind
 from portal_desktop.ui.spawn import Spawn
 from portal_desktop.ui.tray import Tray
@@ -30,23 +30,26 @@ if TYPE_CHECKING:
     from portal_desktop.assembly import Core
     from portal_desktop.desktop.rooms import Rooms
 
-THEME = "appearance/theme"
-ZOOM = "appearance/zoom"
-MOTION = "appearance/motion"
-
 
 class Desk:
     """Owns the main window, the tray, the socket for later starts, and the order of start and stop."""
 
     def __init__(
-        self, arguments: Arguments, environment: Environment, paths: Paths, look: Look, places: Places
+        self,
+        *,
+        window: MainWindow,
+        arguments: Arguments,
+        environment: Environment,
+        paths: Paths,
+        look: Look,
+        places: Places,
     ) -> None:
         self._arguments = arguments
         self._environment = environment
         self._paths = paths
         self._look = look
         self._places = places
-        self.window = MainWindow(look, places)
+        self.window = window
         self.window.closed.connect(self._closed)
         bind(self.window, "app.quit", self.want_quit)
         self.spawn = Spawn(self.window.show_error)
@@ -64,12 +67,6 @@ class Desk:
         self._again = asyncio.Event()
         self._end = asyncio.Event()
 
-    def show_first(self) -> None:
-        """Show the window at once, unless it was asked to stay away and can be reached by the tray."""
-        self.tray.start()
-        if not self._arguments.hidden or not self.tray.visible:
-            self.window.show()
-
     async def run(self) -> int:
         """Run until quit; returns the exit code."""
         loop = asyncio.get_running_loop()
@@ -77,8 +74,10 @@ class Desk:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, self.quit)
         self._server.listen()
+        self.tray.start()
+        if self._arguments.hidden and not self.tray.visible:
+            self.window.show()
         try:
-            await self._first_paint()
             if await self._open():
                 await self._end.wait()
             return 0
@@ -110,19 +109,6 @@ class Desk:
         text = tr("Still answering: {chats}. What has arrived is kept.", chats=", ".join(running))
         if await ask(self.window, tr("Quit Portal Desktop?"), text, [tr("Stay"), leave]) == leave:
             self.quit()
-
-    async def _first_paint(self) -> None:
-        """Wait for the window's first picture, so that nothing heavy is imported before it."""
-        if not self.window.isVisible():
-            return
-        painted = asyncio.Event()
-        self.window.painted.connect(painted.set)
-        if self.window.was_painted:
-            return
-        try:
-            await asyncio.wait_for(painted.wait(), 2)
-        except TimeoutError:
-            return
 
     async def _open(self) -> bool:
         """Start the core and furnish the window; False when the user gave up on it."""

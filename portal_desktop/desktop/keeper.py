@@ -8,10 +8,7 @@ from collections.abc import Awaitable, Callable
 from portal_desktop.clock import Clock
 from portal_desktop.errors import PortalError
 from portal_desktop.log import get_logger
-from portal_desktop.ui.places import Places
-
-PLACES = "window.places"
-"""The row of the settings table in which they are kept."""
+from portal_desktop.ui.places import PLACES, Places
 
 PAUSE_SECONDS = 0.5
 

@@ -1,28 +1,35 @@
-"""From the command line to the running loop: lock, application, window, then everything else."""
+"""From the command line to the running loop: lock, application, a painted window, then everything else.
+
+What is imported here is imported before the first picture, so it is as little as a picture needs.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, QEventLoop, Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
 from portal_desktop.desktop.arguments import Arguments, parse
-from portal_desktop.desktop.desk import MOTION, THEME, ZOOM, Desk
-from portal_desktop.desktop.keeper import PLACES
 from portal_desktop.paths import Paths, resources
-from portal_desktop.settings import Environment
+from portal_desktop.settings.environment import Environment
 from portal_desktop.storage.glance import glance
-from portal_desktop.ui.instance import InstanceLock, hand_over, socket_name
+from portal_desktop.ui.lock import InstanceLock
 from portal_desktop.ui.look import Look
-from portal_desktop.ui.places import Places
+from portal_desktop.ui.places import MOTION, PLACES, THEME, ZOOM, Places
 from portal_desktop.ui.theme import load_theme, scheme_for
+from portal_desktop.ui.window import MainWindow
+
+if TYPE_CHECKING:
+    from portal_desktop.desktop.desk import Desk
 
 NOT_WRITABLE = 4
+PAINT_MS = 2000
+"""The longest the rest of the start waits for the first picture; a hidden desktop may never draw one."""
 
 
 def start(words: Sequence[str]) -> int:
@@ -37,7 +44,8 @@ def start(words: Sequence[str]) -> int:
         sys.stderr.write(f"The folder {paths.data} cannot be written: {error.strerror}.\n")
         return NOT_WRITABLE
     if not first:
-        hand_over(socket_name(paths.data), arguments.words())
+        instance = importlib.import_module("portal_desktop.ui.instance")
+        instance.hand_over(instance.socket_name(paths.data), arguments.words())
         return 0
     try:
         return run(arguments, environment, paths)
@@ -49,6 +57,38 @@ def run(arguments: Arguments, environment: Environment, paths: Paths) -> int:
     """Show the window and run the loop; whoever calls holds the lock."""
     app = _application()
     places = Places(glance(paths.database, PLACES))
+    look = _look(places)
+    window = MainWindow(look, places)
+    if not arguments.hidden:
+        window.show()
+        wait_for_paint(window)
+    life = importlib.import_module("portal_desktop.desktop.life")
+
+    def desk() -> Desk:
+        made: Desk = life.Desk(
+            window=window, arguments=arguments, environment=environment, paths=paths, look=look, places=places
+        )
+        return made
+
+    code: int = life.live(app, desk)
+    return code
+
+
+def wait_for_paint(window: MainWindow) -> None:
+    """Let Qt draw the window before anything else is loaded. No loop runs yet, so this one is nested in none."""
+    drawing = QEventLoop()
+    late = QTimer()
+    late.setSingleShot(True)
+    late.timeout.connect(drawing.quit)
+    window.painted.connect(drawing.quit)
+    late.start(PAINT_MS)
+    if not window.was_painted:
+        drawing.exec()
+    late.stop()
+    window.painted.disconnect(drawing.quit)
+
+
+def _look(places: Places) -> Look:
     wanted, zoom = places.text(THEME, "system"), places.text(ZOOM)
     theme = load_theme(
         scheme_for(wanted, QGuiApplication.styleHints().colorScheme()),
@@ -58,11 +98,7 @@ def run(arguments: Arguments, environment: Environment, paths: Paths) -> int:
     look = Look(theme, wanted=wanted)
     look.follow_system()
     look.apply()
-    desk = Desk(arguments, environment, paths, look, places)
-    desk.show_first()
-    loops = importlib.import_module("portal_desktop.loop")
-    with asyncio.Runner(loop_factory=lambda: loops.PortalLoop(app)) as runner:
-        return runner.run(desk.run())
+    return look
 
 
 def _application() -> QApplication:

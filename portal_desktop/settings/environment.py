@@ -6,10 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portal_desktop.paths import Paths
-from portal_desktop.settings.setting import Setting
+
+if TYPE_CHECKING:
+    from portal_desktop.settings.setting import Setting
 
 HOME = "PORTAL_HOME"
 PREFIX = "PORTAL_"

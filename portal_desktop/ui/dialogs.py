@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
@@ -22,6 +21,8 @@ def plain_label(text: str = "", *, role: str = "", wrap: bool = False) -> QLabel
 
 async def ask(parent: QWidget | None, title: str, text: str, choices: Sequence[str]) -> str | None:
     """Ask and return the chosen button's text; None when the dialog was dismissed. The last choice is the default."""
+    import asyncio  # noqa: PLC0415 - labels are needed before the first picture, the loop is not
+
     box = QMessageBox(parent)
     box.setTextFormat(Qt.TextFormat.PlainText)
     box.setWindowTitle(title)

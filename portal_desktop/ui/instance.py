@@ -1,4 +1,4 @@
-"""One window process per home: an advisory lock says who is first, a local socket carries later starts to it."""
+"""One window process per home: a local socket carries later starts to the first, which holds the lock (`ui.lock`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
 
 from PySide6.QtCore import QDir, QElapsedTimer, QObject, QThread
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
@@ -19,50 +18,11 @@ HAND_OVER_MS = 800
 ACKNOWLEDGED = b"ok\n"
 
 
-class InstanceLock:
-    """An advisory lock of the operating system on a file.
-
-    It ends with the process that holds it, however that dies, so nothing stale can block a start; what the file
-    contains is never read.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: IO[bytes] | None = None
-
-    def acquire(self) -> bool:
-        """Return whether this process is the first; the lock is then held until `release` or the process's end."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = self._path.open("ab")
-        try:
-            _lock(file)
-        except OSError:
-            file.close()
-            return False
-        self._file = file
-        return True
-
-    def release(self) -> None:
-        """Let the next start be the first."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-
 if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[bytes]) -> None:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
 
     def _user_id() -> str:
         return os.getlogin()
 else:
-    import fcntl
-
-    def _lock(file: IO[bytes]) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _user_id() -> str:
         return str(os.getuid())

@@ -36,6 +36,15 @@ def screen_areas() -> list[QRect]:
     )
 
 
+PLACES = "window.places"
+"""The row of the settings table in which the places are kept."""
+
+THEME = "appearance/theme"
+ZOOM = "appearance/zoom"
+MOTION = "appearance/motion"
+"""Texts kept beside the places, because the first picture needs them before the settings are open."""
+
+
 class Places:
     """Window geometry, the open page and chat, and the last look (so that no wrong one flashes), by name.
 

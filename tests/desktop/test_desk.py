@@ -13,24 +13,6 @@ import pytest
 
 pytestmark = [pytest.mark.gui, pytest.mark.integration]
 
-HEAVY = ("httpx", "pydantic", "markdown_it", "keyring", "mcp", "pygments", "jsonschema", "cryptography")
-
-FIRST_PAINT = f"""
-import sys
-from portal_desktop.desktop import start
-from portal_desktop.desktop.desk import Desk
-shown = Desk.show_first
-def look(self):
-    shown(self)
-    sys.stdout.write(",".join(name for name in {HEAVY!r} if name in sys.modules))
-    sys.stdout.flush()
-    self.window.painted.connect(lambda: sys.stdout.write(
-        ";" + ",".join(name for name in {HEAVY!r} if name in sys.modules)))
-    self.window.painted.connect(self.quit)
-Desk.show_first = look
-sys.exit(start.start([]))
-"""
-
 
 def run(home: Path, *words: str, code: str = "") -> subprocess.Popen[str]:
     command = ["-c", code] if code else ["-m", "portal_desktop", *words]
@@ -48,13 +30,6 @@ def wait_for(path: Path, seconds: float = 30.0) -> None:
     while not path.exists():
         assert time.monotonic() < end, f"{path.name} did not appear"
         time.sleep(0.02)
-
-
-def test_start_first_paint_comes_before_heavy_imports(tmp_path: Path) -> None:
-    process = run(tmp_path, code=FIRST_PAINT)
-    out, err = process.communicate(timeout=40)
-    assert process.returncode == 0, err
-    assert out == ";"
 
 
 @pytest.mark.spec("X-04")

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from portal_desktop.assembly import Core
 from portal_desktop.clock import Clock
-from portal_desktop.desktop.keeper import PLACES, PlaceKeeper
+from portal_desktop.desktop.keeper import PlaceKeeper
 from portal_desktop.desktop.rooms import Rooms
 from portal_desktop.errors import PortalError
 from portal_desktop.messages import Text
@@ -29,7 +29,7 @@ from portal_desktop.storage.glance import glance
 from portal_desktop.ui.chat.panel import ChatPanel
 from portal_desktop.ui.look import Look
 from portal_desktop.ui.picker.model import Search
-from portal_desktop.ui.places import Places
+from portal_desktop.ui.places import PLACES, Places
 from portal_desktop.ui.spawn import Spawn
 from portal_desktop.ui.window import MainWindow
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QCoreApplication
 
-from portal_desktop.ui.instance import InstanceLock, InstanceServer, hand_over, parse_arguments, socket_name
+from portal_desktop.ui.instance import InstanceServer, hand_over, parse_arguments, socket_name
+from portal_desktop.ui.lock import InstanceLock
 from tests.support.desk import until
 
 pytestmark = [pytest.mark.gui, pytest.mark.skipif(sys.platform == "win32", reason="the tests use POSIX signals")]
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.gui, pytest.mark.skipif(sys.platform == "win32", reaso
 HOLD = """
 import sys, time
 from pathlib import Path
-from portal_desktop.ui.instance import InstanceLock
+from portal_desktop.ui.lock import InstanceLock
 lock = InstanceLock(Path(sys.argv[1]))
 sys.stdout.write(str(lock.acquire()) + "\\n")
 sys.stdout.flush()
