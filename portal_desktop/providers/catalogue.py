@@ -63,6 +63,7 @@ class Catalogue:
         self._flights: dict[str, asyncio.Task[None]] = {}
         self._inquiries: dict[str, asyncio.Task[ModelFacts]] = {}
         self.statistics = Statistics()
+        self._closed = False
 
     async def models(self, *, refresh: bool = False) -> list[ModelFacts]:
         """Return the models of all endpoints; one that fails contributes what it said before."""
@@ -94,10 +95,13 @@ class Catalogue:
         if provider is None:
             raise InvalidInput("not_found", what=full_id)
         await self._ensure(provider, refresh=False)
-        listed = next((facts for facts in self._listings[endpoint].models if facts.id == model), None)
+        listed = next((facts for facts in self._known_models(endpoint) if facts.id == model), None)
         if listed is not None and None not in (listed.tools, listed.context_length):
             return listed
         return await self._detail(provider, model)
+
+    def _known_models(self, endpoint: str) -> tuple[ModelFacts, ...]:
+        return self._listings.get(endpoint, Listing(endpoint)).models
 
     def invalidate(self, endpoint: str | None = None) -> None:
         """Forget how fresh an endpoint's (or every) list is; its models stay usable until it answers again."""
@@ -111,7 +115,8 @@ class Catalogue:
         }
 
     async def close(self) -> None:
-        """End the requests under way."""
+        """End the requests under way; from now on only what is known is told."""
+        self._closed = True
         flights: list[asyncio.Task[Any]] = [*self._flights.values(), *self._inquiries.values()]
         for flight in flights:
             flight.cancel()
@@ -120,6 +125,8 @@ class Catalogue:
     async def _ensure(self, provider: Provider, *, refresh: bool) -> None:
         endpoint = provider.endpoint.id
         flight = self._flights.get(endpoint)
+        if self._closed:
+            return
         if flight is None:
             if not refresh and self._fresh(self._listings.get(endpoint)):
                 self.statistics.hits += 1

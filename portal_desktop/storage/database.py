@@ -21,7 +21,7 @@ from portal_desktop.log import get_logger
 from portal_desktop.storage import connect as files
 from portal_desktop.storage.faults import storage_error
 from portal_desktop.storage.migrations import MIGRATIONS, Migration
-from portal_desktop.storage.preparation import prepare
+from portal_desktop.storage.preparation import free_bytes, prepare
 from portal_desktop.storage.process import process_token
 from portal_desktop.storage.space import compact, size_by_kind
 
@@ -39,7 +39,7 @@ class Database:
 
     `backups` is the folder for the copy made before a migration. `connector` opens a connection (a test hands in one
     with its own file layer); with no readers, reads run on the writer thread. `observe` is told of every statement
-    and its seconds, on the thread that ran it.
+    and its seconds, on the thread that ran it. `free` tells the room on a folder's disk.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Database:
         migrations: Sequence[Migration] = MIGRATIONS,
         connector: Callable[[Path], apsw.Connection] | None = None,
         observe: Callable[[str, float], None] | None = None,
+        free: Callable[[Path], int] = free_bytes,
     ) -> None:
         self.path = path
         self.read_only = False
@@ -63,6 +64,7 @@ class Database:
         self._migrations = migrations
         self._connector = connector
         self._observe = observe
+        self._free = free
         self._write_thread: ThreadPoolExecutor | None = None
         self._read_threads: ThreadPoolExecutor | None = None
         self._writer: apsw.Connection | None = None
@@ -182,7 +184,7 @@ class Database:
 
     def _open_to_write(self) -> None:
         if self._connector is None:
-            prepare(self.path, self._backups, self._clock, self._migrations)
+            prepare(self.path, self._backups, self._clock, self._migrations, free=self._free)
         self._writer = self._connect()
         self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         for _ in range(self._readers):

@@ -22,7 +22,14 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def prepare(path: Path, backups: Path, clock: Clock, steps: Sequence[Migration]) -> None:
+def prepare(
+    path: Path,
+    backups: Path,
+    clock: Clock,
+    steps: Sequence[Migration],
+    *,
+    free: Callable[[Path], int] = free_bytes,
+) -> None:
     """Leave a file of the present version under `path`, or leave everything as it is and raise.
 
     Raises:
@@ -37,7 +44,7 @@ def prepare(path: Path, backups: Path, clock: Clock, steps: Sequence[Migration])
         return
     files.check_header(header, path, len(steps))
     if _version_inside(path, len(steps)) < len(steps):
-        make_copy(path, backups, clock, Reason.MIGRATION, free=free_bytes)
+        make_copy(path, backups, clock, Reason.MIGRATION, free=free)
         bring_up_to_date(path, steps)
 
 

@@ -455,10 +455,11 @@ async def test_time_the_reader_takes_does_not_count(door: Door) -> None:
     async with FakeServer() as server:
         server.script(Reply([b"a", b"b"], pace=0.01))
         body = b""
-        async with door.network.stream("GET", server.base_url, endpoint=PEER, deadlines=SHORT) as answer:
+        patient = Deadlines(connect=1.0, first_token=1.0, idle=0.6)
+        async with door.network.stream("GET", server.base_url, endpoint=PEER, deadlines=patient) as answer:
             async for piece in answer.chunks():
                 body += piece
-                await asyncio.sleep(0.4)
+                await asyncio.sleep(0.9)
         assert body == b"ab"
 
 

@@ -145,16 +145,13 @@ async def test_migration_that_leaves_rows_without_their_owner_is_undone(path: Pa
 
 
 @pytest.mark.spec("T-05")
-async def test_migration_without_room_for_the_copy_does_not_begin(
-    path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_migration_without_room_for_the_copy_does_not_begin(path: Path, clock: FakeClock) -> None:
     old = Database(path, clock=clock)
     await old.open()
     await old.close()
     before = path.read_bytes()
-    monkeypatch.setattr("portal_desktop.storage.preparation.free_bytes", lambda _: 10)
     with pytest.raises(StorageError) as caught:
-        await Database(path, clock=clock, migrations=(*MIGRATIONS, second)).open()
+        await Database(path, clock=clock, migrations=(*MIGRATIONS, second), free=lambda _: 10).open()
     assert caught.value.name == "disk_full"
     assert path.read_bytes() == before
 

@@ -20,18 +20,18 @@ from tests.support.desk import until
 pytestmark = [pytest.mark.gui, pytest.mark.skipif(sys.platform == "win32", reason="the tests use POSIX signals")]
 
 HOLD = """
-import sys, time
+import sys
 from pathlib import Path
 from portal_desktop.ui.lock import InstanceLock
 lock = InstanceLock(Path(sys.argv[1]))
 sys.stdout.write(str(lock.acquire()) + "\\n")
 sys.stdout.flush()
-time.sleep(60)
+sys.stdin.read()
 """
 
 
 def holder(path: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "True\n"
     return process
