@@ -4,6 +4,8 @@ qasync brings sockets, pipes and child processes to Qt's loop; its scheduler is 
 keeps a cancelled timer alive until it would have fired, fires early, forgets contexts, overflows after 24.8 days, has
 no hooks for abandoned async generators, and loses the steps of other tasks while a nested Qt loop runs.
 
+Qt may deliver its events while nobody runs the loop (between two runs); calls then wait for the next run.
+
 `PortalLoop` keeps immediate calls in a queue that one zero-delay timer drains for at most `BUDGET` seconds per turn
 of Qt's loop, and later calls on a heap with one precise timer armed for the earliest. While a task is inside a nested
 Qt loop, nothing is drained: other tasks pause instead of dying.
@@ -119,6 +121,8 @@ class PortalLoop(qasync.QEventLoop):  # type: ignore[misc, unused-ignore]  # qas
         """Run until `stop`, with the hooks that close abandoned async generators."""
         before = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
+        if self._ready_calls:
+            self._arm()
         try:
             super().run_forever()
         finally:
@@ -154,6 +158,8 @@ class PortalLoop(qasync.QEventLoop):  # type: ignore[misc, unused-ignore]  # qas
 
     def _drain(self) -> None:
         self._armed = False
+        if not self.is_running():
+            return
         if asyncio.current_task(self) is not None:
             QTimer.singleShot(NESTED_RETRY, self._pump, self._arm)
             return

@@ -24,10 +24,11 @@ class Spawn:
     def __init__(self, show: ShowError) -> None:
         self._show = show
         self._running: set[asyncio.Task[Any]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, coroutine: Coroutine[Any, Any, object], name: str = "") -> asyncio.Task[None]:
         """Run it on the loop; its result is dropped, its error shown."""
-        task = asyncio.get_running_loop().create_task(self._guard(coroutine), name=name or "a slot's coroutine")
+        task = self._loop_now().create_task(self._guard(coroutine), name=name or "a slot's coroutine")
         self._running.add(task)
         task.add_done_callback(partial(self._ended, coroutine))
         return task
@@ -43,6 +44,15 @@ class Spawn:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _loop_now(self) -> asyncio.AbstractEventLoop:
+        """Return the running loop; a slot called between two runs of it gets its coroutine run in the next."""
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            if self._loop is None:
+                raise
+        return self._loop
 
     def _ended(self, coroutine: Coroutine[Any, Any, object], task: asyncio.Task[None]) -> None:
         """Let go; a coroutine cancelled before its first step is closed, or Python would complain about it."""

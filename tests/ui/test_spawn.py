@@ -59,7 +59,7 @@ async def test_spawn_keeps_task_alive_without_other_references() -> None:
 
     spawn.start(waits())
     spawn.start(works())
-    gc.collect()
+    await asyncio.to_thread(gc.collect)
     await until(lambda: done and spawn.running == 1)
     await spawn.close()
     assert spawn.running == 0

@@ -20,7 +20,11 @@ pytestmark = [pytest.mark.gui, pytest.mark.qt_log_ignore("This plugin does not s
 
 
 async def answered(windows: Windows) -> None:
-    await until(lambda: len(windows.panel.model.messages()) > 1 and not windows.panel.model.running)
+    def done() -> bool:
+        messages = windows.panel.model.messages()
+        return len(messages) > 1 and messages[-1].status is not Status.STREAMING and not windows.panel.model.running
+
+    await until(done)
 
 
 async def send(windows: Windows, text: str) -> None:

@@ -16,15 +16,16 @@ from tests.support.desk import Windows, until
 pytestmark = [pytest.mark.gui, pytest.mark.qt_log_ignore("This plugin does not support")]
 
 
-def opened(windows: Windows) -> SettingsPanel:
+async def opened(windows: Windows) -> SettingsPanel:
     windows.rooms.open_settings()
+    await asyncio.sleep(0)
     panel = windows.rooms._settings
     assert panel is not None
     return panel
 
 
 async def test_every_field_sets_its_setting(windows: Windows) -> None:
-    panel = opened(windows)
+    panel = await opened(windows)
     settings = windows.core.settings
     for page in pages():
         panel.show_page(page.id)
@@ -44,7 +45,7 @@ async def test_every_field_sets_its_setting(windows: Windows) -> None:
 
 
 async def test_change_made_elsewhere_shows_in_the_field(windows: Windows) -> None:
-    panel = opened(windows)
+    panel = await opened(windows)
     panel.show_page("privacy")
     box = panel.fields["privacy.local_only"].control
     assert isinstance(box, QCheckBox)
@@ -54,7 +55,7 @@ async def test_change_made_elsewhere_shows_in_the_field(windows: Windows) -> Non
 
 
 async def test_server_added_is_listed_tested_and_removed(windows: Windows) -> None:
-    panel = opened(windows)
+    panel = await opened(windows)
     form = panel.servers.form
     form.unfold()
     form.name.setText("My server")
@@ -69,7 +70,7 @@ async def test_server_added_is_listed_tested_and_removed(windows: Windows) -> No
 
 
 async def test_bad_address_is_told_and_the_form_keeps_its_words(windows: Windows) -> None:
-    panel = opened(windows)
+    panel = await opened(windows)
     form = panel.servers.form
     form.unfold()
     form.address.setText("ftp://nowhere")
