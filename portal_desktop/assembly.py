@@ -229,6 +229,7 @@ class Core:
         await asyncio.to_thread(self._open_files)
         self.settings.subscribe(lambda setting: self.bus.publish(SettingChanged(setting.id)))
         self.settings.subscribe(self._follow)
+        self.bus.subscribe(RequestFinished, self._count_request)
         await self.database.open()
         self._version = await self.database.data_version()
         await self.settings.attach(self.setting_rows)

@@ -46,7 +46,7 @@ class Secret:
     def __copy__(self) -> Secret:
         return self
 
-    def __deepcopy__(self, memory: object) -> Secret:
+    def __deepcopy__(self, _memory: object) -> Secret:
         return self
 
     def __reduce__(self) -> tuple[type[Secret], tuple[str]]:

@@ -23,7 +23,6 @@ from portal_desktop.paths import resources
 from portal_desktop.ui.icons import Icons
 
 MIN_ZOOM, MAX_ZOOM = 50, 200
-ZOOM_STEPS = (50, 67, 80, 90, 100, 110, 125, 150, 175, 200)
 MOTION_MILLISECONDS = 150
 
 

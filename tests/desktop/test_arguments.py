@@ -16,5 +16,5 @@ def test_parse_nothing_shows_the_window() -> None:
     assert parse([]) == Arguments()
 
 
-def test_parse_sent_nonsense_shows_the_window(capsys: object) -> None:
+def test_parse_sent_nonsense_shows_the_window() -> None:
     assert parse_sent(["--nonsense"]) == Arguments()

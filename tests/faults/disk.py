@@ -123,7 +123,7 @@ class Handle:
     def xCheckReservedLock(self) -> bool:
         return False
 
-    def xFileControl(self, operation: int, pointer: int) -> bool:
+    def xFileControl(self, _operation: int, _pointer: int) -> bool:
         return False
 
     def xSectorSize(self) -> int:
