@@ -395,11 +395,6 @@ class EmptyState(QWidget):
         look.changed.connect(self._draw)
         self._draw()
 
-    def show_icon(self, icon: str) -> None:
-        """Change the picture."""
-        self._icon = icon
-        self._draw()
-
     def _draw(self) -> None:
         self._picture.setPixmap(self._look.theme.pixmap(self._icon, "faint", 34, self.devicePixelRatioF()))
 
