@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,6 +12,15 @@ from PySide6.QtWidgets import QApplication
 from portal_desktop.ui.look import Look
 from portal_desktop.ui.theme import load_theme
 from tests.support.desk import Windows, running_core
+
+
+@pytest.fixture(scope="module", autouse=True)
+def settled_memory() -> Iterator[None]:
+    """Keep what other modules left from being walked by the collector inside a callback that is timed."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
