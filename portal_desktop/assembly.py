@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from datetime import tzinfo
 from typing import Any
 
+from portal_desktop.chat.changes import TurnChanges
 from portal_desktop.chat.history import History
 from portal_desktop.chat.live import LiveChats
 from portal_desktop.clock import Clock, SystemClock, local_zone
@@ -151,6 +152,7 @@ class Core:
     def _build_chats(self) -> None:
         self.library = Library(resources() / "prompts")
         self.history = History(self.conversations, self.bus)
+        self.changes = TurnChanges(self.turns, self.book)
         self.live = LiveChats(
             conversations=self.conversations,
             turns=self.turns,

@@ -243,6 +243,7 @@ class Rooms(QObject):
         model = ChatModel(
             history=core.history,
             live=core.live,
+            changes=core.changes,
             questions=self.questions,
             bus=core.bus,
             clock=core.clock,

@@ -144,6 +144,24 @@ class TaskRows:
 
         return await self._database.read(query)
 
+    async def undoable(self, batches: Sequence[str]) -> dict[str, set[int]]:
+        """Return the tasks each of these batches changed; only batches of the last 30 days that `undo` would take."""
+        sql = (
+            "SELECT batch, task_id, EXISTS (SELECT 1 FROM task_history later WHERE later.task_id = step.task_id"
+            " AND later.id > step.id AND later.batch <> step.batch AND later.undone_at IS NULL)"
+            " FROM task_history step WHERE owner_id = ? AND undone_at IS NULL AND at >= ?"
+            " AND batch IN (SELECT value FROM json_each(?))"
+        )
+        since = to_iso(self._clock.now() - timedelta(days=UNDO_DAYS))
+        values = (self._owner, since, to_json(list(batches), "batches"))
+        steps = await self._database.read(lambda connection: select(connection, sql, values))
+        overtaken = {batch for batch, _, later in steps if later}
+        found: dict[str, set[int]] = {}
+        for batch, task_id, _ in steps:
+            if batch not in overtaken:
+                found.setdefault(batch, set()).add(task_id)
+        return found
+
     async def undo_last(self, *, actor: str | None = None) -> list[Task]:
         """Undo the newest batch; an empty list when there is none."""
         batch = await self.last_batch(actor=actor)

@@ -111,6 +111,15 @@ class TurnRows:
 
         return await self._database.read(query)
 
+    async def of_answers(self, answer_ids: Sequence[int]) -> dict[str, int]:
+        """Return which turns wrote these answers, oldest first: the answer by the turn's id."""
+        sql = (
+            "SELECT id, answer_id FROM turns WHERE owner_id = ? AND answer_id IN (SELECT value FROM json_each(?))"
+            " ORDER BY rowid"
+        )
+        values = (self._owner, to_json(list(answer_ids), "answers"))
+        return await self._database.read(lambda connection: dict(select(connection, sql, values)))
+
 
 def _turn(row: tuple[Any, ...]) -> TurnRecord:
     place = f"turns {row[0]}"

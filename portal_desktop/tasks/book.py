@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -285,6 +285,10 @@ class TaskBook:
             tasks = await self._rows.undo(wanted)
         self._tell_all()
         return UndoResult(wanted, tuple(tasks))
+
+    async def undoable(self, batches: Sequence[str]) -> Mapping[str, Collection[int]]:
+        """Return the tasks each of these steps changed, for those that can still be taken back."""
+        return await self._rows.undoable(batches) if batches else {}
 
     async def history(self, task_id: int | None = None, limit: int = 100) -> Sequence[TaskStep]:
         """Return the last changes, newest first, of one task or of all."""

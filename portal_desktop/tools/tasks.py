@@ -256,8 +256,13 @@ def _tool(
     return Tool(name, description, parameters, run, title, done, powers, ask_when=ask_when, seconds=30.0)
 
 
+def batch_of(turn_id: str) -> str:
+    """Return the name of the undo step that holds all changes of a turn."""
+    return f"turn {turn_id}"
+
+
 def _batch(context: ToolContext) -> str:
-    return f"turn {context.turn_id}" if context.turn_id else ""
+    return batch_of(context.turn_id) if context.turn_id else ""
 
 
 def _number(which: str | float) -> int | None:

@@ -180,6 +180,20 @@ async def test_undo_after_thirty_days_is_over(rows: TaskRows, clock: FakeClock) 
     assert await titles(rows) == ["old"]
 
 
+async def test_undoable_names_only_batches_that_undo_would_take(rows: TaskRows, clock: FakeClock) -> None:
+    one, two = await add(rows, "one"), await add(rows, "two")
+    await rows.apply([TaskChange(one.id, {"title": "1"}), TaskChange(two.id, {"title": "2"})], batch="a", actor="model")
+    await rows.apply([TaskChange(two.id, {"title": "zwei"})], batch="b", actor="user")
+    assert await rows.undoable(["a", "b", "none"]) == {"b": {two.id}}
+    await rows.undo("b")
+    assert await rows.undoable(["a", "b"]) == {"a": {one.id, two.id}}
+    await rows.undo("a")
+    assert await rows.undoable(["a", "b"]) == {}
+    await rows.apply([TaskChange(one.id, {"title": "late"})], batch="c", actor="model")
+    clock.jump(30 * 24 * 3600 + 1)
+    assert await rows.undoable(["c"]) == {}
+
+
 async def test_apply_with_one_bad_change_makes_none(rows: TaskRows) -> None:
     one = await add(rows, "one")
     for bad in (

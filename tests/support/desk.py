@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
@@ -133,6 +133,24 @@ class Windows:
 
     def press(self, keys: str, widget: QWidget | None = None) -> None:
         QTest.keySequence(widget or self.focused(), QKeySequence(keys))
+
+    def offered(self, action: str) -> list[QPoint]:
+        """Where the transcript shows this button, in places of its viewport."""
+        view = self.panel.view
+        return [
+            view.item_rect(place).topLeft()
+            + QPoint(0, view.kit.theme.px(place.item.top_gap()))
+            + hit.rect.center().toPoint()
+            for place in view.placed_in_sight()
+            for hit in place.item.hits()
+            if hit.action == action
+        ]
+
+    def click(self, action: str) -> None:
+        """Click the first of these buttons of the transcript."""
+        viewport, point = self.panel.view.viewport(), self.offered(action)[0]
+        QTest.mouseMove(viewport, point)
+        QTest.mouseClick(viewport, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, point)
 
     def focused(self) -> QWidget:
         widget = QApplication.focusWidget() or self.window.focusWidget()

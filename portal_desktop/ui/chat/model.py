@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from portal_desktop.agent.approval import Approve, Decision
+from portal_desktop.chat.changes import TurnChanges
 from portal_desktop.chat.history import Conversation, History, StoredMessage
 from portal_desktop.chat.live import LiveChats, Turn
 from portal_desktop.clock import Clock
 from portal_desktop.events import Bus, ConversationChanged, MessageAdded, Subscription, TurnStarted
-from portal_desktop.messages import Mode, Part, PhaseChanged, Role, Source, Status
+from portal_desktop.messages import Mode, Part, PhaseChanged, Role, Source, Status, ToolCall
 from portal_desktop.providers.base import Patience, Reasoning
+from portal_desktop.tasks import Task
 from portal_desktop.ui.chat.badges import badges
 from portal_desktop.ui.chat.questions import Questions
+from portal_desktop.ui.chat.undo import Undoable
 from portal_desktop.ui.dates import local, stamp_text
 from portal_desktop.ui.spawn import Spawn
 from portal_desktop.ui.transcript.message import TranscriptMessage
@@ -45,6 +48,7 @@ class ChatModel(QObject):
         *,
         history: History,
         live: LiveChats,
+        changes: TurnChanges,
         questions: Questions,
         bus: Bus,
         clock: Clock,
@@ -67,6 +71,8 @@ class ChatModel(QObject):
         self._draft: tuple[int, str] | None = None
         self._flush_timer = self._timer(FLUSH_MS, self._flush)
         self._draft_timer = self._timer(DRAFT_MS, self._save_draft)
+        self._undoable = Undoable(changes, bus, spawn, self._answers_with_calls, self)
+        self._undoable.changed.connect(self._tell_calls)
         questions.changed.connect(self._question_changed)
         self._subscriptions: list[Subscription[Any]] = [
             bus.subscribe(ConversationChanged, self._conversation_changed),
@@ -129,6 +135,7 @@ class ChatModel(QObject):
         self._told = {each.id: self._shown(each) for each in self._stored}
         self.opened.emit()
         self.phase_changed.emit()
+        self._undoable.look_soon()
         if conversation is not None:
             self._follow(self._live.turn(conversation.id))
             await self._history.mark_read(conversation.id)
@@ -215,6 +222,7 @@ class ChatModel(QObject):
         shown = [self._shown(each) for each in page]
         self._told = {**{each.id: each for each in shown}, **self._told}
         self.older_loaded.emit(shown)
+        self._undoable.look_soon()
 
     async def load_until(self, message_id: int) -> bool:
         """Load older pages until a message is there."""
@@ -234,6 +242,15 @@ class ChatModel(QObject):
             return False
         self.decide(asked.request.call.id, decision)
         return True
+
+    async def undo(self, message_id: int, call_id: str) -> Sequence[Task]:
+        """Take back all that the turn of a call changed and return those tasks; none when it was undone before.
+
+        Raises:
+            InvalidInput: undo_overtaken or nothing_to_undo; nothing was changed.
+        """
+        message = self._told.get(message_id)
+        return await self._undoable.undo(message_id, message.parts, call_id) if message is not None else ()
 
     def keep_waiting(self) -> None:
         """Give the silent server more time."""
@@ -258,6 +275,7 @@ class ChatModel(QObject):
         """Save the draft and stop listening; the turn goes on."""
         for subscription in self._subscriptions:
             subscription.close()
+        self._undoable.close()
         self._draft_timer.stop()
         if self._draft is not None:
             (conversation_id, text), self._draft = self._draft, None
@@ -301,6 +319,7 @@ class ChatModel(QObject):
             shown = self._shown(each)
             if self._told.get(each.id) != shown:
                 self._tell(shown, own=each.id == own)
+        self._undoable.look_soon()
 
     def _follow(self, turn: Turn | None) -> None:
         if turn is None or turn is self._turn or turn.finished is not None:
@@ -359,8 +378,19 @@ class ChatModel(QObject):
             approval_since=asked.since if asked else 0.0,
             tool_titles=titles,
             tool_details=details,
+            undoable=self._undoable.calls(stored.id, parts) if titles else frozenset(),
             decisions=dict(self._questions.decisions(stored.conversation_id)) if titles else {},
         )
+
+    def _answers_with_calls(self) -> list[int]:
+        return [each.id for each in self._stored if any(isinstance(part, ToolCall) for part in self._state_of(each)[0])]
+
+    def _tell_calls(self) -> None:
+        """Tell the answers whose calls can be undone now, or no longer."""
+        for each in self._stored:
+            shown = self._shown(each)
+            if shown.tool_titles and self._told.get(each.id) != shown:
+                self._tell(shown)
 
     def _state_of(self, stored: StoredMessage) -> tuple[tuple[Part, ...], Status]:
         turn = self._turn

@@ -56,7 +56,6 @@ class ChatPanel(QWidget):
         spawn: Spawn,
         toast: Toast,
         add_server: Callable[[], object] | None = None,
-        undo_call: Callable[[str], object] | None = None,
     ) -> None:
         super().__init__()
         self.setAccessibleName(tr("Chat"))
@@ -67,7 +66,6 @@ class ChatPanel(QWidget):
         self._places = places
         self._spawn = spawn
         self._toast = toast
-        self._undo_call = undo_call
         self._look = look
         self._edits = 0
         self._shown: int | None = None
@@ -403,10 +401,17 @@ class ChatPanel(QWidget):
             case Action.OPEN_TASKS:
                 self.tasks_wanted.emit()
             case Action.UNDO:
-                if self._undo_call is not None:
-                    self._undo_call(argument)
+                spawn.start(self._undo(message_id, argument), "undo a call")
             case Action.OPEN_ATTACHMENT | Action.LOAD_IMAGE:
                 pass
+
+    async def _undo(self, message_id: int, call_id: str) -> None:
+        """Take back what the turn of a call changed; all of it is one step, so say how much that was."""
+        tasks = await self.model.undo(message_id, call_id)
+        if len(tasks) == 1:
+            self._toast.say(tr("Undone: “{title}”", title=tasks[0].title))
+        elif tasks:
+            self._toast.say(tr("All changes of this answer undone: {count} tasks", count=len(tasks)))
 
     def _open_link(self, address: QUrl, warning: str) -> None:
         """Open an address outside; one whose words and target differ is asked about first."""
