@@ -175,10 +175,13 @@ class Desk:
         if arguments.files:
             self.spawn.start(self._rooms.take_files(arguments.files), "put a file into the message")
 
-    def _closed(self, _window: PortalWindow) -> None:
-        """Leave when the last window is closed, unless the app was told to stay in the tray."""
+    def _closed(self, closed: PortalWindow) -> None:
+        """Leave when the last window is closed, unless the app was told to stay in the tray.
+
+        `closed` is told from within its close event and still counts as visible to Qt.
+        """
         others = self._rooms.windows() if self._rooms is not None else []
-        if any(window.isVisible() for window in [self.window, *others]):
+        if any(window.isVisible() for window in [self.window, *others] if window is not closed):
             return
         stays = self._core is not None and self._core.settings.get(declared.CLOSE_TO_TRAY)
         if not (stays and self.tray.visible):
