@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from portal_desktop.agent.brakes import Brakes
 from portal_desktop.agent.phases import PhaseLine
 from portal_desktop.agent.spec import TurnSpec
 from portal_desktop.clock import Clock, within
+from portal_desktop.errors import ToolError
 from portal_desktop.messages import JsonObject, Phase, ToolCall, ToolReturn, ToolSpec
 from portal_desktop.tools.base import Power, Tool, ToolContext
 
@@ -81,7 +83,7 @@ class Calls:
         request = ApprovalRequest(
             call=call,
             tool_title=tool.title,
-            sentence=tool.description.split("\n", 1)[0],
+            sentence=await _sentence(tool, call),
             reason=reason,
             powers=tuple(sorted(power.value for power in tool.powers)),
             undoable=tool.undoable,
@@ -131,3 +133,11 @@ def refused(call: ToolCall, why: str) -> ToolReturn:
 
 def _known(offered: Sequence[str]) -> str:
     return f"Use one of: {', '.join(offered)}." if offered else "No tools can be used now; answer in words."
+
+
+async def _sentence(tool: Tool, call: ToolCall) -> str:
+    """Return what this very call would do; arguments that mean nothing get the tool's own description."""
+    if tool.describe is not None:
+        with suppress(ToolError, KeyError, TypeError):
+            return await tool.describe(call.arguments)
+    return tool.description.split("\n", 1)[0]

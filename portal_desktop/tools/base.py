@@ -39,6 +39,7 @@ class ToolContext:
 
 
 Run: TypeAlias = Callable[[JsonObject, ToolContext], Awaitable[object]]
+Describe: TypeAlias = Callable[[JsonObject], Awaitable[str]]
 AskWhen: TypeAlias = Callable[[JsonObject, Sequence[ToolCall]], str | None]
 
 
@@ -48,8 +49,9 @@ class Tool:
 
     `run` returns text or something JSON can write, and raises `ToolError` for what the model should read as a
     refusal. `ask_when` is given the arguments and the earlier calls of the turn and returns why the user must be
-    asked, or None. `returns`, where declared, is the schema an object it returns must fit. `title` names the tool
-    ("Add task"), `done` is the badge's text after it ran ("Added task").
+    asked, or None; `describe` says in one sentence what these very arguments would do, for the user who is asked,
+    and raises `ToolError` when they mean nothing. `returns`, where declared, is the schema an object it returns must
+    fit. `title` names the tool ("Add task"), `done` is the badge's text after it ran ("Added task").
     """
 
     name: str
@@ -61,5 +63,6 @@ class Tool:
     powers: frozenset[Power] = frozenset({Power.LOOK})
     undoable: bool = True
     ask_when: AskWhen | None = None
+    describe: Describe | None = None
     seconds: float = 60.0
     returns: JsonObject | None = None

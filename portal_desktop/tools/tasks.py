@@ -11,7 +11,7 @@ from portal_desktop.clock import to_iso
 from portal_desktop.errors import InvalidInput, ToolError
 from portal_desktop.messages import JsonObject, ToolCall
 from portal_desktop.tasks import Task, TaskBook, TaskDraft, TaskQuery
-from portal_desktop.tools.base import AskWhen, Power, Tool, ToolContext
+from portal_desktop.tools.base import AskWhen, Describe, Power, Tool, ToolContext
 from portal_desktop.tools.results import object_schema
 
 DELETE = "delete_task"
@@ -176,6 +176,10 @@ class TaskTools:
                 deleted = await self._book.delete(task.id, actor=context.actor, batch=_batch(context))
             return _changed(deleted, f"Moved {deleted.title!r} to the trash; the user can restore it.")
 
+        async def describe(arguments: JsonObject) -> str:
+            task = await self._named(arguments["task_id"], prefer_open=False)
+            return f"Moves “{task.title}” to the trash, from where it can be restored."
+
         return _tool(
             DELETE,
             "Move a task to the trash, from where the user can restore it.",
@@ -183,6 +187,7 @@ class TaskTools:
             run,
             titles=("Delete task", "Deleted task"),
             ask_when=ask_before_second_delete,
+            describe=describe,
         )
 
     def update(self) -> Tool:
@@ -239,7 +244,7 @@ class TaskTools:
 def ask_before_second_delete(_arguments: JsonObject, earlier: Sequence[ToolCall]) -> str | None:
     """Return why a further deletion of the same turn is asked about."""
     before = sum(call.name == DELETE for call in earlier)
-    return f"It would be deletion number {before + 1} in this answer." if before else None
+    return f"it would be deletion number {before + 1} in this answer" if before else None
 
 
 def _tool(
@@ -251,9 +256,12 @@ def _tool(
     titles: tuple[str, str],
     powers: frozenset[Power] = frozenset({Power.CHANGE}),
     ask_when: AskWhen | None = None,
+    describe: Describe | None = None,
 ) -> Tool:
     title, done = titles
-    return Tool(name, description, parameters, run, title, done, powers, ask_when=ask_when, seconds=30.0)
+    return Tool(
+        name, description, parameters, run, title, done, powers, ask_when=ask_when, describe=describe, seconds=30.0
+    )
 
 
 def batch_of(turn_id: str) -> str:

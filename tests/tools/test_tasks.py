@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from portal_desktop.errors import ToolError
 from portal_desktop.messages import ToolCall
 from portal_desktop.tasks import TaskBook, TaskDraft, TaskQuery
 from portal_desktop.tools.base import ToolContext
@@ -306,7 +307,7 @@ def test_delete_task_asks_from_the_second_of_a_turn_on(registry: ToolRegistry) -
     earlier = [ToolCall("1", "list_tasks", {})]
     assert tool.ask_when({"task_id": 1}, earlier) is None
     earlier.append(ToolCall("2", "delete_task", {"task_id": 1}))
-    assert tool.ask_when({"task_id": 2}, earlier) == "It would be deletion number 2 in this answer."
+    assert tool.ask_when({"task_id": 2}, earlier) == "it would be deletion number 2 in this answer"
 
 
 @pytest.mark.spec("X-73", "T-25")
@@ -408,3 +409,14 @@ async def test_task_tools_given_malformed_arguments_execute_none(ask: Ask, book:
 def test_task_tools_schemas_are_plain_json(registry: ToolRegistry) -> None:
     for spec in registry.specs():
         assert json.loads(json.dumps(spec.parameters)) == spec.parameters
+
+
+async def test_delete_task_describes_what_these_arguments_would_do(book: TaskBook) -> None:
+    task = await book.add(TaskDraft("Bean seeds"))
+    tool = next(tool for tool in task_tools(book) if tool.name == "delete_task")
+    assert tool.describe is not None
+    assert (
+        await tool.describe({"task_id": task.id}) == "Moves “Bean seeds” to the trash, from where it can be restored."
+    )
+    with pytest.raises(ToolError):
+        await tool.describe({"task_id": 999})
