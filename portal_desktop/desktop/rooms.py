@@ -29,6 +29,7 @@ from portal_desktop.ui.spawn import Spawn
 from portal_desktop.ui.tasks.feed import TasksFeed
 from portal_desktop.ui.tasks.page import TasksPage
 from portal_desktop.ui.transcript.view import TranscriptView
+from portal_desktop.ui.transcript.warm import warm
 from portal_desktop.ui.window import MainWindow, PortalWindow
 
 PAGE = "window/page"
@@ -120,6 +121,7 @@ class Rooms(QObject):
         await self.tasks.reload()
         self._window.show_page(page if page in {"chat", "tasks"} else "chat")
         self.found.look_again()
+        self._spawn.start(asyncio.to_thread(warm), "load what the first answer needs")
 
     async def close(self) -> None:
         """Save what is not stored yet and stop listening; answers go on until the core stops them."""

@@ -32,6 +32,8 @@ from portal_desktop.ui.transcript.message import Action, TranscriptMessage
 from portal_desktop.ui.transcript.view import TranscriptView
 
 NEW_DRAFT = "chat/draft"
+THINKING = "chat/thinking"
+"""Whether the reader likes reasoning open ("open") or closed, kept with the places."""
 
 
 class ChatPanel(QWidget):
@@ -112,6 +114,7 @@ class ChatPanel(QWidget):
         view.olderWanted.connect(lambda: self._spawn.start(model.load_older(), "load older messages"))
         view.actionTriggered.connect(self._act)
         view.linkActivated.connect(self._open_link)
+        view.thinkingToggled.connect(self._thinking_toggled)
         composer.submitted.connect(self._send)
         composer.edited.connect(self._edited)
         composer.recalled.connect(self.edit_last)
@@ -281,6 +284,7 @@ class ChatPanel(QWidget):
         self.choice.picked, self._edits = "", 0
         self._shown = self.model.conversation_id
         messages = self.model.messages()
+        self.view.set_thinking_open(is_open=self._places.text(THINKING) == "open")
         self.view.set_messages(messages, conversation.scroll if conversation else "")
         self.composer.set_text(conversation.draft if conversation else self._places.text(NEW_DRAFT))
         self._show_header()
@@ -412,6 +416,10 @@ class ChatPanel(QWidget):
             self._toast.say(tr("Undone: “{title}”", title=tasks[0].title))
         elif tasks:
             self._toast.say(tr("All changes of this answer undone: {count} tasks", count=len(tasks)))
+
+    def _thinking_toggled(self, is_open: bool) -> None:
+        self._places.set_text(THINKING, "open" if is_open else "closed")
+        self.view.set_thinking_open(is_open=is_open)
 
     def _open_link(self, address: QUrl, warning: str) -> None:
         """Open an address outside; one whose words and target differ is asked about first."""
