@@ -132,7 +132,7 @@ class _Audit:
         if event == "open" and isinstance(args[0], str | bytes | os.PathLike):
             flags = args[2] if isinstance(args[2], int) else 0
             if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-                self.written.add(os.path.abspath(os.fsdecode(args[0])))
+                self.written.add(str(Path(os.fsdecode(args[0])).absolute()))
         elif event == "socket.connect":
             address = args[1]
             self.connected.add(str(address[0] if isinstance(address, tuple) else address))
@@ -189,6 +189,7 @@ def _child() -> int:
                 "texts": [],
                 "statuses": [],
                 "running": False,
+                "phase": "",
                 "tasks": [],
             }
             if (rooms := self._rooms) is not None:
