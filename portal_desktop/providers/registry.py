@@ -166,7 +166,12 @@ class Providers:
 
     def _make(self, endpoint: Endpoint) -> Provider:
         async def secret() -> Secret | None:
-            return await self._credential(endpoint.credential) if endpoint.credential else None
+            if not endpoint.credential:
+                return None
+            key = await self._credential(endpoint.credential)
+            if key is None:
+                raise ProviderError("endpoint_incomplete", provider=endpoint.id, fields="its key")
+            return key
 
         if endpoint.kind is ProviderKind.OLLAMA:
             return OllamaProvider(endpoint, self._network, secret)

@@ -189,8 +189,8 @@ def _child() -> int:
                 "texts": [],
                 "statuses": [],
                 "running": False,
-                "phase": "",
                 "tasks": [],
+                "failures": [],
             }
             if (rooms := self._rooms) is not None:
                 messages = rooms.chat.panel.model.messages()
@@ -201,6 +201,7 @@ def _child() -> int:
                     "texts": ["".join(getattr(p, "text", "") for p in m.parts if p.kind == "text") for m in messages],
                     "statuses": [message.status.value for message in messages],
                     "running": rooms.chat.panel.model.running,
+                    "failures": [f"{part.title}: {part.details}" for m in messages for part in m.parts if part.kind == "failure"],
                     "tasks": [task.title for task in rooms.tasks.tasks()],
                     "page": self.window.page,
                 }
