@@ -149,6 +149,7 @@ def _child() -> int:
 
     class Watched(Desk):
         raised = 0
+        failed = 0
 
         def bring_up(self) -> None:
             self.raised += 1
@@ -156,6 +157,13 @@ def _child() -> int:
 
         async def run(self) -> int:
             loop = asyncio.get_running_loop()
+            show_failure = self.window.show_failure
+
+            def show(*words: Any) -> None:
+                show_failure(*words)
+                self.failed += 1
+
+            self.window.show_failure = show  # type: ignore[method-assign]
 
             def read() -> None:
                 with os.fdopen(os.dup(0), "rb", buffering=0) as spoken:
@@ -184,6 +192,7 @@ def _child() -> int:
                 "ready": False,
                 "over": False,
                 "raised": self.raised,
+                "failed": self.failed,
                 "labels": [label.text() for label in shown.findChildren(QLabel)],
                 "buttons": [button.text() for button in shown.findChildren(QPushButton)],
                 "texts": [],
@@ -201,7 +210,9 @@ def _child() -> int:
                     "texts": ["".join(getattr(p, "text", "") for p in m.parts if p.kind == "text") for m in messages],
                     "statuses": [message.status.value for message in messages],
                     "running": rooms.chat.panel.model.running,
-                    "failures": [f"{part.title}: {part.details}" for m in messages for part in m.parts if part.kind == "failure"],
+                    "failures": [
+                        f"{part.title}: {part.details}" for m in messages for part in m.parts if part.kind == "failure"
+                    ],
                     "tasks": [task.title for task in rooms.tasks.tasks()],
                     "page": self.window.page,
                 }
