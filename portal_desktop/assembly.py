@@ -24,6 +24,7 @@ from portal_desktop.events import (
     ConversationsChanged,
     EndpointFound,
     EndpointLost,
+    KeyringChanged,
     LoopLagged,
     RequestFinished,
     SettingChanged,
@@ -256,6 +257,7 @@ class Core:
         """Start what a program that stays needs: a look at other writers, at servers, at backups and at the loop."""
         self.bus.subscribe(EndpointFound, lambda _: self.catalogue.invalidate())
         self.bus.subscribe(EndpointLost, lambda _: self.catalogue.invalidate())
+        self.bus.subscribe(LoopLagged, lambda event: log.info("the loop was held", seconds=round(event.seconds, 3)))
         admin = AdminFileWatcher(self.settings, self.clock, self._refused)
         looks = (self._watch_file, admin.run, self._keep_backups, self.discovery.run, self._watch_loop().run)
         for look in looks:
@@ -321,10 +323,11 @@ class Core:
         while True:
             state = await self.backups.state()
             if state.due and self.settings.get(declared.DAILY_BACKUPS):
-                await self._back_up()
+                await self.back_up()
             await self.clock.sleep(BACKUP_SECONDS)
 
-    async def _back_up(self) -> None:
+    async def back_up(self) -> None:
+        """Make a verified copy now, and tell on the bus how that went."""
         try:
             made = await self.backups.now(Reason.DAILY)
         except PortalError as error:
@@ -352,7 +355,13 @@ class Core:
             self.catalogue.invalidate()
 
     async def _credential(self, name: str) -> Secret | None:
-        return await self.credentials.get(name)
+        before = self.credentials.state()
+        try:
+            return await self.credentials.get(name)
+        finally:
+            now = self.credentials.state()
+            if (now.step, str(now.problem)) != (before.step, str(before.problem)):
+                self.bus.publish(KeyringChanged(now.step.value))
 
     def _redact(self, text: str) -> str:
         return text if self._log is None else self._log.redactor.text(text)

@@ -220,6 +220,11 @@ class StorageTrouble(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StorageWorks(Event):
+    """What could not be saved is saved now."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoopLagged(Event):
     """Something held the event loop for so long."""
 

@@ -65,6 +65,7 @@ class Keeper:
         try:
             await save()
         except InvalidInput:
+            self._works()
             return True
         except StorageError as error:
             self._fails(error)

@@ -23,6 +23,7 @@ from portal_desktop.events import (
     ConversationChanged,
     RequestFinished,
     StorageTrouble,
+    StorageWorks,
     ToolRan,
 )
 from portal_desktop.log import get_logger
@@ -153,4 +154,5 @@ class Rows:
         self._bus.publish(StorageTrouble(error.name))
 
     def _relieved(self, conversation_id: int) -> None:
+        self._bus.publish(StorageWorks())
         self._bus.publish(ConversationChanged(conversation_id))

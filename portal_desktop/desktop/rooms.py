@@ -9,6 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QSize, Signal
 
 from portal_desktop.assembly import Core
+from portal_desktop.desktop.notices import Notices
 from portal_desktop.errors import InvalidInput
 from portal_desktop.events import SettingChanged, Subscription
 from portal_desktop.settings import declared
@@ -77,6 +78,7 @@ class Rooms(QObject):
         self.chats.loaded.connect(self.tasks.tell)
         self.chat: ChatPage
         self.tasks_page: TasksPage
+        self._notices = Notices(core, self._all_windows, spawn)
         self._subscription: Subscription[SettingChanged] = core.bus.subscribe(SettingChanged, self._setting_changed)
 
     async def _build(self) -> None:
@@ -120,6 +122,7 @@ class Rooms(QObject):
         await self.chat.start()
         await self.tasks.reload()
         self._window.show_page(page if page in {"chat", "tasks"} else "chat")
+        self._notices.start()
         self.found.look_again()
         self._spawn.start(asyncio.to_thread(warm), "load what the first answer needs")
 
@@ -127,6 +130,7 @@ class Rooms(QObject):
         """Save what is not stored yet and stop listening; answers go on until the core stops them."""
         self._core.discovery.set_visible(False)
         self._subscription.close()
+        self._notices.close()
         for window in tuple(self._windows):
             window.close()
         await asyncio.gather(*self._leaving)
@@ -139,6 +143,9 @@ class Rooms(QObject):
     def windows(self) -> list[PortalWindow]:
         """Return the windows beside the main one."""
         return list(self._windows)
+
+    def _all_windows(self) -> list[PortalWindow]:
+        return [self._window, *self._windows]
 
     def running(self) -> list[str]:
         """Return the titles of the chats in which an answer is being written."""

@@ -13,6 +13,7 @@ from portal_desktop.ui.controls import EmptyState, Toast, push_button
 from portal_desktop.ui.error_card import ErrorCard
 from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.look import Look
+from portal_desktop.ui.notice import Notice, Tone
 from portal_desktop.ui.places import Places
 from portal_desktop.ui.rail import Rail
 from portal_desktop.ui.shortcuts import bind
@@ -42,18 +43,51 @@ class PortalWindow(QMainWindow):
         self.body = body
         self.toast = Toast(look, body)
         self.error_card = ErrorCard(look, body)
+        self.notices: dict[str, Notice] = {}
+        self._column = QVBoxLayout()
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
         bind(self, "window.close", self.close)
 
     def set_page(self, page: QWidget) -> None:
         """Fill the whole window with one page."""
-        column = QVBoxLayout(self.body)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(page)
+        self.body.setLayout(self._column)
+        self._column.addWidget(page, 1)
         self.toast.raise_()
 
     def show_error(self, error: PortalError, again: Callable[[], object] | None = None) -> None:
         """Show an error over the page."""
         self.error_card.tell(error, again)
+
+    def notify(
+        self,
+        key: str,
+        title: str,
+        advice: str = "",
+        *,
+        tone: Tone = Tone.WARN,
+        action: str = "",
+        run: Callable[[], object] = lambda: None,
+        dismissed: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Show a notice above the page until `withdraw` or the user ends it; a newer one of the key replaces it."""
+
+        def dismiss() -> None:
+            self.withdraw(key)
+            dismissed()
+
+        self.withdraw(key)
+        notice = Notice(self.look, title, advice, tone=tone, action=action, run=run, dismissed=dismiss)
+        self._column.insertWidget(len(self.notices), notice)
+        self.notices[key] = notice
+
+    def withdraw(self, key: str) -> None:
+        """Take a notice away; one that is not there is fine."""
+        notice = self.notices.pop(key, None)
+        if notice is not None:
+            self._column.removeWidget(notice)
+            notice.hide()
+            notice.deleteLater()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the place, then tell whoever counts windows."""
@@ -79,7 +113,8 @@ class MainWindow(PortalWindow):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         row.addWidget(self.rail)
-        row.addWidget(self._stack, 1)
+        self._column.addWidget(self._stack, 1)
+        row.addLayout(self._column, 1)
         self._waiting = EmptyState(look, "chat", tr("Opening your chats"), tr("One moment."))
         self._stack.addWidget(self._waiting)
 
