@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import portal_desktop
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Arguments:
 
 def parse(words: Sequence[str]) -> Arguments:
     """Read a command line; a wrong one ends the process with argparse's words and code 2."""
+    if not words:
+        return Arguments()
     known = _parser().parse_args(list(words))
     return Arguments(known.hidden, known.quick_ask, tuple(Path(file).absolute() for file in known.files))
 
@@ -38,16 +43,17 @@ def parse_sent(words: Sequence[str]) -> Arguments:
         return Arguments()
 
 
-class _TellVersion(argparse.Action):
-    """Looks the version up only when it is asked for, unlike argparse's own action."""
+def _parser() -> ArgumentParser:
+    import argparse  # noqa: PLC0415 - most starts have no arguments, and the first picture waits for this
 
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        parser.exit(message=f"portal-desktop {portal_desktop.__version__}\n")
+    class TellVersion(argparse.Action):
+        """Looks the version up only when it is asked for, unlike argparse's own action."""
 
+        def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+            parser.exit(message=f"portal-desktop {portal_desktop.__version__}\n")
 
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="portal-desktop", description="A local-first AI desk.")
-    parser.add_argument("--version", action=_TellVersion, nargs=0, help="show the version and end")
+    parser.add_argument("--version", action=TellVersion, nargs=0, help="show the version and end")
     parser.add_argument("--hidden", action="store_true", help="start in the tray, without a window")
     parser.add_argument("--quick-ask", action="store_true", help="go straight to where one writes")
     parser.add_argument("files", nargs="*", metavar="FILE", help="a text file to put into the message")

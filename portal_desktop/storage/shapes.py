@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -27,8 +27,10 @@ class Cursor:
     deleted: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+_MODES = {mode.value: mode for mode in Mode}
+
+
+class Conversation(NamedTuple):
     """One chat as the list shows it: `snippet` and `messages` are kept in its row; `leaf_id` ends the shown branch."""
 
     id: int
@@ -97,27 +99,21 @@ def conversation_of(row: tuple[Any, ...]) -> Conversation:
 
 
 def _conversation(row: tuple[Any, ...]) -> Conversation:
-    return Conversation(
-        id=row[0],
-        owner_id=row[1],
-        title=row[2],
-        pinned=bool(row[3]),
-        folder=row[4],
-        persona=row[5],
-        model=row[6],
-        mode=Mode(row[7]),
-        summary=row[8],
-        snippet=row[9],
-        messages=row[10],
-        created=from_iso(row[11]),
-        updated=from_iso(row[12]),
-        deleted=from_iso(row[13]) if row[13] else None,
-        unread=bool(row[14]),
-        leaf_id=row[15],
-        draft=row[16],
-        title_edited=bool(row[17]),
-        scroll=row[18],
+    values = (
+        *row[:3],
+        bool(row[3]),
+        *row[4:7],
+        _MODES.get(row[7]) or Mode(row[7]),
+        *row[8:11],
+        from_iso(row[11]),
+        from_iso(row[12]),
+        from_iso(row[13]) if row[13] else None,
+        bool(row[14]),
+        *row[15:17],
+        bool(row[17]),
+        row[18],
     )
+    return Conversation._make(values)
 
 
 def one_message(connection: apsw.Connection, message_id: int) -> StoredMessage:

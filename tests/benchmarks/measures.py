@@ -22,7 +22,7 @@ def measures() -> tuple[Measure, ...]:
         *_transcript("open-long-chat", "100 ms to the first page of 10,000 messages", "open", ""),
         Measure("cold-start", "1.6 × the first paint of a bare Qt window", 1.0, lambda: cold_start() / 1.6),
         Measure("durable-commit", "a bare durable insert of the same text", 4.0, durable_commit),
-        Measure("list-chats", "a query per chat (N + 1)", 0.5, list_chats),
+        Measure("list-chats", "a query per chat (N + 1)", 0.4, list_chats),
         Measure("turn-overhead", "50 ms to the first token", 1.0, turn_overhead),
     )
 

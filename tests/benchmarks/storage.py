@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 import time
 from pathlib import Path
@@ -44,7 +45,7 @@ async def durable_commit() -> float:
 
 
 async def list_chats() -> float:
-    """Processor time of the first page of 10,000 chats against asking for each chat's last message (N + 1)."""
+    """Seconds to list 10,000 chats with titles, snippets and counts, against a query per chat (N + 1)."""
     with tempfile.TemporaryDirectory() as folder:
         database = Database(Path(folder) / "portal.db", clock=SystemClock())
         await database.open()
@@ -54,6 +55,8 @@ async def list_chats() -> float:
         await chats.add_message(seed.id, None, assistant("hello to you"))
         await database.write(_multiply)
         await chats.list()
+        gc.collect()
+        gc.freeze()
         start = time.perf_counter()
         page = await chats.list(limit=CHATS)
         ours = time.perf_counter() - start

@@ -59,7 +59,17 @@ def test_measures_the_product_promises_have_a_committed_baseline() -> None:
 def test_portal_bench_prints_json_and_fails_on_a_regression(tmp_path: Path) -> None:
     low = tmp_path / "baseline.json"
     low.write_text('{"list-chats": 0.06}')
-    command = [sys.executable, "-m", "tests.benchmarks", "--json", "--repeats", "1", "--baseline", str(low), "list-chats"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks",
+        "--json",
+        "--repeats",
+        "1",
+        "--baseline",
+        str(low),
+        "list-chats",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert json.loads(done.stdout)["regressed"] is True
