@@ -90,15 +90,15 @@ class Seat:
 
 
 @asynccontextmanager
-async def sitting(home: Path, url: str = "", *, more: Mapping[str, str] | None = None) -> AsyncIterator[Seat]:
-    """Start the program; whatever is left of it at the end is killed."""
+async def sitting(home: Path, url: str = "", *words: str, more: Mapping[str, str] | None = None) -> AsyncIterator[Seat]:
+    """Start the program with these words; whatever is left of it at the end is killed."""
     own = {
         "QT_QPA_PLATFORM": "offscreen",
         **(served(url) if url else {"PORTAL_MODELS_DISCOVERY": "false"}),
         **(more or {}),
     }
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.support.seat"),
+        *(sys.executable, "-m", "tests.support.seat", *words),
         cwd=ROOT,
         env=variables(home, own),
         stdin=asyncio.subprocess.PIPE,
@@ -198,6 +198,7 @@ def _child() -> int:
                 "texts": [],
                 "statuses": [],
                 "running": False,
+                "draft": "",
                 "tasks": [],
                 "failures": [],
             }
@@ -210,6 +211,7 @@ def _child() -> int:
                     "texts": ["".join(getattr(p, "text", "") for p in m.parts if p.kind == "text") for m in messages],
                     "statuses": [message.status.value for message in messages],
                     "running": rooms.chat.panel.model.running,
+                    "draft": rooms.chat.panel.composer.text,
                     "failures": [
                         f"{part.title}: {part.details}" for m in messages for part in m.parts if part.kind == "failure"
                     ],
@@ -250,7 +252,7 @@ def _child() -> int:
 
     paint, start.wait_for_paint = start.wait_for_paint, told
     life.Desk = Watched  # type: ignore[misc]
-    code = start.start([])
+    code = start.start(sys.argv[1:])
     _tell(over=True, written=sorted(audit.written), connected=sorted(audit.connected))
     return code
 
