@@ -9,7 +9,7 @@ import sys
 SUBJECT = re.compile(
     r"^(feat|fix|perf|refactor|test|docs|build|ci|style|chore|revert)(\([a-z0-9_,./ -]+\))?!?: [^\s].{2,}[^.]$"
 )
-LONGEST = 100
+LONGEST = 120
 
 
 def problem(subject: str) -> str:

@@ -186,7 +186,7 @@ def test_version_is_the_same_in_metadata_changelog_and_architecture() -> None:
         ("fix: keep the draft", True),
         ("Added stuff", False),
         ("feat(ui): add a window.", False),
-        ("feat(ui): " + "x" * 100, False),
+        ("feat(ui): " + "x" * 120, False),
     ],
 )
 def test_commit_lint_on_a_subject_judges_it(subject: str, good: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QHideEvent, QKeyEvent, QPainter
+from PySide6.QtGui import QHideEvent, QKeyEvent, QPainter, QPainterPath, QRegion, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -114,7 +114,6 @@ class ModelPicker(QFrame):
 
     def __init__(self, look: Look, found: FoundModels, parent: QWidget, *, can_add: bool = False) -> None:
         super().__init__(parent, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
-        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
         self.setAccessibleName(tr("Choose a model"))
         self._look = look
         self._found = found
@@ -142,7 +141,7 @@ class ModelPicker(QFrame):
         found.changed.connect(self._show)
 
     def _lay_out(self, look: Look) -> None:
-        card = FloatCard(look, "card", 10)
+        card = FloatCard(look, "card", 0)
         inside = QVBoxLayout(card)
         inside.setContentsMargins(8, 8, 8, 8)
         inside.setSpacing(6)
@@ -160,7 +159,7 @@ class ModelPicker(QFrame):
         self._current = current
         self.field.clear()
         self._show()
-        corner = anchor.mapToGlobal(QPoint(0, 0)) - QPoint(10, 0)
+        corner = anchor.mapToGlobal(QPoint(0, -6))
         area = anchor.screen().availableGeometry()
         y = corner.y() - self.height()
         if y < area.top():
@@ -170,6 +169,14 @@ class ModelPicker(QFrame):
         self.show()
         self.field.setFocus()
         self._found.look_again()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Cut the corners round. A translucent window would need a compositor, which not every desktop runs."""
+        super().resizeEvent(event)
+        radius = self._look.theme.radius("card")
+        shape = QPainterPath()
+        shape.addRoundedRect(QRectF(self.rect()), radius, radius)
+        self.setMask(QRegion(shape.toFillPolygon().toPolygon()))
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Give the keyboard back to the window; not every window system does so by itself."""

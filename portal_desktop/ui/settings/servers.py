@@ -63,7 +63,7 @@ class ServerCard(QFrame):
         row.addWidget(found)
         row.addWidget(self.test)
         row.addWidget(self.remove)
-        self.remove.setVisible(not endpoint.discovered)
+        self.remove.setVisible(not endpoint.discovered and endpoint.kind is not ProviderKind.ENGINE)
         found.setVisible(endpoint.discovered)
 
     def _fact(self, listing: Listing | None) -> str:
@@ -73,6 +73,8 @@ class ServerCard(QFrame):
         if listing.error is not None:
             return f"{address} · {listing.error.title}. {listing.error.advice}"
         models = plural("{count} model", "{count} models", len(listing.models))
+        if self.endpoint.kind is ProviderKind.ENGINE:
+            return tr("{models} · put GGUF files into the models folder", models=models)
         return f"{address} · {models}"
 
 
