@@ -133,6 +133,7 @@ async def filled(camera: Camera, look: Look) -> None:
         await camera.take(windows.window, "chat", "waiting")
         gate.set()
         await stage.settled(windows)
+        await settings(camera, windows)
         await stage.approval(windows, clock)
         await camera.take(windows.window, "chat", "approval")
         windows.core.play([])
@@ -151,6 +152,15 @@ async def tasks(camera: Camera, windows: Windows) -> None:
     windows.window.show_error(StorageError("disk_full"))
     await camera.take(windows.window, "tasks", "error")
     windows.window.error_card.hide()
+
+
+async def settings(camera: Camera, windows: Windows) -> None:
+    windows.rooms.open_settings()
+    window = next(window for window in windows.rooms.windows() if window.isVisible())
+    await until(lambda: windows.spawn.running == 0)
+    await camera.take(window, "settings", "normal")
+    await camera.take(window, "settings", "narrow", NARROW)
+    window.close()
 
 
 async def play(folder: Path, wanted: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ STATES = {
     "start": ("waiting", "error"),
     "chat": ("normal", "narrow", "empty", "error", "waiting", "approval"),
     "tasks": ("normal", "narrow", "empty", "error"),
+    "settings": ("normal", "narrow"),
 }
 LARGEST = 150_000
 
