@@ -28,7 +28,7 @@ from PySide6.QtWidgets import QApplication
 
 import qasync  # isort: skip - it picks the Qt binding that is loaded already
 
-BUDGET = 0.008
+BUDGET = 0.004
 """Seconds of callbacks in one turn of Qt's loop, after which windows get their events."""
 
 LONGEST = 2**31 - 1

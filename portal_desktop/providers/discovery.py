@@ -129,12 +129,16 @@ class Discovery:
         """Look for ever, until cancelled."""
         while True:
             await self._visible.wait()
-            if self._enabled():
-                await self.probe_all(fresh=True)
+            await self.probe_all(fresh=True)
             await self._clock.sleep(INTERVAL)
 
     async def probe_all(self, *, fresh: bool = False) -> tuple[Found, ...]:
-        """Return the servers that answer now; a look younger than 30 seconds is taken over unless `fresh` is asked."""
+        """Return the servers that answer now; a look younger than 30 seconds is taken over unless `fresh` is asked.
+
+        Nobody is asked while the user has looking switched off.
+        """
+        if not self._enabled():
+            return ()
         before = self._clock.monotonic()
         async with self._looking:
             overtaken = self._looked > before

@@ -6,9 +6,8 @@ Every function returns ratios to a limit: below 1 is good.
 from __future__ import annotations
 
 import gc
-import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from PySide6.QtWidgets import QApplication
 
@@ -17,6 +16,7 @@ from portal_desktop.messages import Role, Status, Text
 from portal_desktop.ui.theme import Theme, load_theme
 from portal_desktop.ui.transcript.message import TranscriptMessage
 from portal_desktop.ui.transcript.view import TranscriptView
+from tests.benchmarks.prose import markdown
 
 CALLBACK_SECONDS = 0.008
 PAINT_SECONDS = 0.016
@@ -24,70 +24,6 @@ OPEN_SECONDS = 0.1
 FLAT = 2.0
 FRAME_SECONDS = 0.033
 TOKENS_PER_SECOND = 1_000
-
-_WORDS = [
-    "the",
-    "garden",
-    "needs",
-    "water",
-    "when",
-    "the",
-    "sun",
-    "stands",
-    "high",
-    "and",
-    "the",
-    "beans",
-    "climb",
-    "along",
-    "the",
-    "frame",
-    "while",
-    "squash",
-    "covers",
-    "ground",
-    "so",
-    "that",
-    "**weeds**",
-    "find",
-    "no",
-    "`light`",
-    "and",
-    "[notes](https://example.org/beans)",
-    "say",
-    "more",
-    "about",
-    "soil,",
-    "seeds",
-    "and",
-    "seasons",
-]
-
-
-def markdown(characters: int, seed: int = 1) -> str:
-    """Return an answer of so many characters: headings, lists, tables, code, quotes, paragraphs."""
-    chance = random.Random(seed)
-
-    def words(count: int) -> str:
-        return " ".join(chance.choice(_WORDS) for _ in range(count))
-
-    makers: list[Callable[[], str]] = [
-        lambda: f"## {words(4)}",
-        lambda: words(chance.randint(20, 90)) + ".",
-        lambda: words(chance.randint(20, 60)) + ".",
-        lambda: "\n".join(f"- {words(9)}" for _ in range(chance.randint(3, 9))),
-        lambda: "\n".join(f"{i}. {words(8)}" for i in range(1, chance.randint(4, 8))),
-        lambda: "| a | b | c |\n|---|---|---|\n" + "\n".join(f"| {words(2)} | {words(1)} | {i} |" for i in range(8)),
-        lambda: "```python\n" + "\n".join(f"def f{i}(x: int) -> int:\n    return x * {i}" for i in range(20)) + "\n```",
-        lambda: f"> {words(30)}",
-    ]
-    parts: list[str] = []
-    length = 0
-    while length < characters:
-        part = chance.choice(makers)()
-        parts.append(part)
-        length += len(part) + 2
-    return "\n\n".join(parts)[:characters]
 
 
 def frames(text: str) -> Iterator[str]:

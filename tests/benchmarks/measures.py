@@ -10,6 +10,7 @@ from tests.benchmarks.start import cold_start
 from tests.benchmarks.storage import durable_commit, list_chats
 from tests.benchmarks.stream import stream_memory, stream_parse
 from tests.benchmarks.turn import turn_overhead
+from tests.benchmarks.window import window_stream
 
 
 def measures() -> tuple[Measure, ...]:
@@ -18,6 +19,7 @@ def measures() -> tuple[Measure, ...]:
         Measure("stream-memory", "2 MB while 50 MB stream", 1.0, stream_memory),
         *_transcript("stream-to-view", "8 ms p99 of one callback at 1,000 tokens/s", "stream", "callback"),
         *_transcript("stream-paint", "16 ms p99 of one paint", "stream", "paint"),
+        Measure("window-stream", "8 ms p99 of a callback in the whole chain at 1,000 tokens/s", 1.0, window_stream),
         *_transcript("stream-flat", "twice the early cost per token, late in 100,000 characters", "stream", "flat"),
         *_transcript("open-long-chat", "100 ms to the first page of 10,000 messages", "open", ""),
         Measure("cold-start", "1.6 × the first paint of a bare Qt window", 1.0, lambda: cold_start() / 1.6),

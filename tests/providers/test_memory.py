@@ -18,6 +18,7 @@ from portal_desktop.providers.openai_chunks import ChatChunks
 from tests.servers.base import Flood
 from tests.servers.openai import FakeOpenAI, stream
 from tests.streams.openai import chunk, end
+from tests.support.pace import allowed
 from tests.support.streams import ask, no_key
 
 MB = 1_000_000
@@ -139,4 +140,4 @@ def test_parser_takes_a_token_in_little_time() -> None:
         for at in range(0, len(data), 16_384):
             chunks.feed(data[at : at + 16_384])
         best = min(best, (time.thread_time() - started) / 2000)
-    assert best < 24e-6, f"{best * 1e6:.1f} microseconds"
+    assert best < allowed(24e-6), f"{best * 1e6:.1f} microseconds"

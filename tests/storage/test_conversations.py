@@ -28,6 +28,7 @@ from portal_desktop.storage import branches, conversations
 from portal_desktop.storage.conversations import Conversations
 from portal_desktop.storage.database import Database
 from tests.support.clock import FakeClock
+from tests.support.pace import allowed
 
 EVERYTHING = (
     Thinking("Let me see", 1.5),
@@ -144,7 +145,7 @@ async def test_page_of_10000_conversations_lists_within_50_ms(database: Database
         started = time.perf_counter()
         page = await chats.list(limit=100)
         best = min(best, time.perf_counter() - started)
-    assert best < 0.05
+    assert best < allowed(0.05)
     assert [chat.title for chat in page[:2]] == ["chat 9999", "chat 9998"]
     seen = {chat.id for chat in page}
     while page:

@@ -23,6 +23,7 @@ from portal_desktop.storage.tasks import (
     TaskStatus,
 )
 from tests.support.clock import FakeClock
+from tests.support.pace import allowed
 
 
 @pytest.fixture
@@ -267,4 +268,4 @@ async def test_two_thousand_tasks_filter_within_50_ms(rows: TaskRows) -> None:
         found = await rows.select(TaskQuery(search="19", tags=("tag3",), order=TaskOrder.DUE))
         best = min(best, wall.perf_counter() - started)
     assert found
-    assert best < 0.05
+    assert best < allowed(0.05)

@@ -12,6 +12,7 @@ from portal_desktop.tasks.dates import LONGEST_TEXT, dates_in, read_date
 from portal_desktop.tasks.words import tokens_of
 from portal_desktop.tasks.words_de import GERMAN
 from portal_desktop.tasks.words_en import ENGLISH
+from tests.support.pace import allowed
 
 BERLIN = ZoneInfo("Europe/Berlin")
 KATHMANDU = ZoneInfo("Asia/Kathmandu")
@@ -361,7 +362,7 @@ def test_dates_in_a_zone_of_quarter_hours_are_local(phrase: str, expected: str) 
 def test_dates_of_any_phrase_take_less_than_ten_milliseconds() -> None:
     phrases = [phrase for phrase, _ in rows(ENGLISH_PHRASES) + rows(GERMAN_PHRASES)] + NONSENSE.strip().splitlines()
     for phrase in phrases:
-        assert fastest(phrase) < 0.010, phrase
+        assert fastest(phrase) < allowed(0.010), phrase
 
 
 @pytest.mark.spec("X-70")
@@ -370,7 +371,7 @@ def test_dates_of_any_phrase_take_less_than_ten_milliseconds() -> None:
 )
 def test_dates_of_long_nonsense_are_refused_fast(text: str) -> None:
     assert read_date(text, WEDNESDAY) is None
-    assert fastest(text) < 0.010
+    assert fastest(text) < allowed(0.010)
 
 
 @pytest.mark.parametrize("phrase", ["TOMORROW", "  tomorrow  ", "To\u006dorrow", "tomorrow!"])

@@ -339,6 +339,7 @@ class ChatModel(QObject):
         self._flush()
         self.phase_changed.emit()
         await self._refresh()
+        await self._history.mark_read(turn.conversation_id)
 
     def _forget_turn(self) -> None:
         if self._following is not None:

@@ -17,6 +17,7 @@ from portal_desktop.tasks import TaskDraft
 from portal_desktop.ui.tasks.model import Line, Order, Section, TasksModel, task_lines
 from portal_desktop.ui.tasks.wording import ordinal, recurrence_text
 from tests.support.desk import ScriptedCore, Windows, until
+from tests.support.pace import allowed
 
 pytestmark = pytest.mark.gui
 
@@ -156,7 +157,7 @@ async def test_two_thousand_tasks_filter_within_50_ms(windows: Windows) -> None:
     now = windows.core.book.now()
     begun = time.process_time()
     lines = task_lines(many, now=now, words="1999")
-    assert time.process_time() - begun < 0.05
+    assert time.process_time() - begun < allowed(0.05)
     assert len(lines) == 2
 
 
