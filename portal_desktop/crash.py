@@ -31,6 +31,11 @@ class CrashReport:
     path: Path
     text: str
 
+    @property
+    def ended(self) -> bool:
+        """Whether the program ended by it."""
+        return self.path.name.startswith(_NATIVE)
+
 
 class CrashReports:
     """The reports of one home.
@@ -49,6 +54,7 @@ class CrashReports:
         self._native: TextIO | None = None
         self._before: tuple[Any, Any, Any] | None = None
         self._written = 0
+        self._own: set[Path] = set()
 
     def install(self) -> None:
         """Catch native faults and exceptions nobody handled, in every thread, until `uninstall`.
@@ -57,7 +63,10 @@ class CrashReports:
             OSError: the folder cannot be made.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._native = (self._folder / f"{_NATIVE}{os.getpid()}.txt").open("w", encoding="utf-8")
+        self._sweep()
+        path = self._folder / f"{_NATIVE}{self._clock.now():%Y%m%dT%H%M%S%f}-{os.getpid()}.txt"
+        self._native = path.open("w", encoding="utf-8")
+        self._own.add(path)
         faulthandler.enable(self._native)
         self._before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
         sys.excepthook = self._main_thread
@@ -100,11 +109,9 @@ class CrashReports:
         return self._save(where, "".join(traceback.format_exception(error)))
 
     def unseen(self) -> Sequence[CrashReport]:
-        """Return the reports nobody has looked at, oldest first; native faults of dead processes among them."""
+        """Return the reports of earlier runs nobody has looked at, oldest first; native faults come last."""
         reports = []
-        for path in sorted(self._folder.glob("*.txt")):
-            if self._native is not None and path == Path(self._native.name):
-                continue
+        for path in sorted(set(self._folder.glob("*.txt")) - self._own):
             with suppress(OSError):
                 text = path.read_text(encoding="utf-8", errors="replace")[:LARGEST_REPORT]
                 if text.strip():
@@ -127,6 +134,7 @@ class CrashReports:
             f"{to_iso(now)} in {where}\n\n{details}\n\nThe log before it:\n{self._tail()}\n"
         )
         path = self._folder / f"{now:%Y%m%dT%H%M%S%f}-{os.getpid()}-{self._written}.txt"
+        self._own.add(path)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.write_text(self._redact(text)[:LARGEST_REPORT], encoding="utf-8", errors="backslashreplace")
@@ -137,6 +145,11 @@ class CrashReports:
         return path
 
     def _sweep(self) -> None:
+        """Remove the oldest reports beyond the limit, and what a killed run left empty."""
+        for path in set(self._folder.glob(f"{_NATIVE}*.txt")) - self._own:
+            with suppress(OSError):
+                if not path.stat().st_size:
+                    path.unlink()
         old = sorted((*self._folder.glob("*.txt"), *self._folder.glob("*.seen")), key=lambda path: path.name)
         for path in [path for path in old if not path.name.startswith(_NATIVE)][:-MOST_REPORTS]:
             path.unlink(missing_ok=True)

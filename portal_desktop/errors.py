@@ -310,6 +310,9 @@ CATALOGUE: Mapping[str, ErrorText] = MappingProxyType(
             "A stored record cannot be read",
             "Everything else is fine; restore it from a backup ({place}).",
         ),
+        "file_not_written": ErrorText(
+            5010, ErrorKind.STORAGE, "{file} could not be written", "Choose another folder: {problem}."
+        ),
         "no_keyring": ErrorText(
             5101,
             ErrorKind.SECRET,

@@ -31,3 +31,4 @@ def test_heavy_modules_are_not_loaded_before_the_first_paint() -> None:
     assert "portal_desktop.ui.window" in modules
     assert modules & LATER == set()
     assert "portal_desktop.assembly" not in modules
+    assert "portal_desktop.crash" not in modules

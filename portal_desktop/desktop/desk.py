@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
+from portal_desktop.clock import SystemClock
 from portal_desktop.desktop.arguments import Arguments, parse_sent
+from portal_desktop.desktop.crashes import Crashes
 from portal_desktop.desktop.keeper import PlaceKeeper
 from portal_desktop.errors import PortalError
 from portal_desktop.paths import Paths
@@ -29,6 +31,7 @@ from portal_desktop.ui.window import MainWindow, PortalWindow
 if TYPE_CHECKING:
     from portal_desktop.assembly import Core
     from portal_desktop.desktop.rooms import Rooms
+    from portal_desktop.log import LogHandle
 
 
 class Desk:
@@ -64,12 +67,14 @@ class Desk:
         self._core: Core | None = None
         self._rooms: Rooms | None = None
         self._keeper: PlaceKeeper | None = None
+        self._crashes = Crashes(paths, SystemClock(), self._log)
         self._again = asyncio.Event()
         self._end = asyncio.Event()
 
     async def run(self) -> int:
         """Run until quit; returns the exit code."""
         loop = asyncio.get_running_loop()
+        self._crashes.install(loop)
         if sys.platform != "win32":
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, self.quit)
@@ -83,6 +88,7 @@ class Desk:
             return 0
         finally:
             await self._close()
+            self._crashes.uninstall()
 
     def bring_up(self) -> None:
         """Show the window and give it the focus."""
@@ -139,8 +145,12 @@ class Desk:
         self._rooms = furnished
         self._keeper = PlaceKeeper(self._places, core.setting_rows.save, core.clock)
         self.spawn.start(self._keeper.run(), "keep the places of the windows")
+        self.spawn.start(self._crashes.offer(self.window, furnished), "offer the report of a crash")
         core.watch()
         self._take(self._arguments)
+
+    def _log(self) -> LogHandle | None:
+        return self._core.log if self._core is not None else None
 
     def _follow_settings(self) -> None:
         if self._core is None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QSize, Signal
+from PySide6.QtWidgets import QWidget
 
 from portal_desktop.assembly import Core
+from portal_desktop.desktop.bundle import collect
 from portal_desktop.desktop.notices import Notices
 from portal_desktop.errors import InvalidInput
 from portal_desktop.events import SettingChanged, Subscription
@@ -23,6 +26,7 @@ from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.look import Look
 from portal_desktop.ui.picker.model import FoundModels
 from portal_desktop.ui.places import Places
+from portal_desktop.ui.report import ReportPage
 from portal_desktop.ui.settings.panel import SettingsPanel
 from portal_desktop.ui.settings.servers import Servers
 from portal_desktop.ui.shortcuts import bind
@@ -37,6 +41,7 @@ PAGE = "window/page"
 CHAT_SIZE = QSize(820, 760)
 TASKS_SIZE = QSize(900, 760)
 SETTINGS_SIZE = QSize(980, 720)
+REPORT_SIZE = QSize(760, 640)
 
 
 class Rooms(QObject):
@@ -215,12 +220,21 @@ class Rooms(QObject):
             self._settings.show_page(page)
         self._settings.window().activateWindow()
 
+    def open_report(self, reports: Sequence[str]) -> None:
+        """Show reports of what went wrong, and what a bundle of them would hold."""
+        window = PortalWindow(self._look, self._places, "report", tr("Report"), REPORT_SIZE)
+        own = Spawn(window.show_error)
+        self._open(
+            window, ReportPage(reports, partial(collect, self._core, reports), spawn=own, toast=window.toast), own
+        )
+        window.activateWindow()
+
     def _add_server(self) -> None:
         self.open_settings("models")
         if self._settings is not None:
             self._settings.servers.form.unfold()
 
-    def _open(self, window: PortalWindow, page: ChatPanel | TasksPage | SettingsPanel, own: Spawn) -> None:
+    def _open(self, window: PortalWindow, page: QWidget, own: Spawn) -> None:
         window.set_page(page)
         self._windows[window] = own
         window.closed.connect(self._forget)

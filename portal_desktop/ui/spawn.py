@@ -18,7 +18,8 @@ _log = get_logger("ui")
 class Spawn:
     """Starts coroutines and holds them until they end.
 
-    A `PortalError` reaches `show` as it is; anything else goes to the log and reaches `show` as the catalogue's "bug".
+    A `PortalError` reaches `show` as it is; anything else goes to the loop's handler, which
+    leaves a report, and reaches `show` as the catalogue's "bug".
     """
 
     def __init__(self, show: ShowError) -> None:
@@ -66,7 +67,7 @@ class Spawn:
             _log.info("shown to the user", error=error.name, technical=error.technical)
             self._show(error)
         except Exception as error:  # noqa: BLE001 - the edge between slots and coroutines: nothing may vanish
-            _log.error("a slot's coroutine failed", error=error)
+            self._loop_now().call_exception_handler({"message": "a slot's coroutine failed", "exception": error})
             bug = PortalError("bug", technical=f"{type(error).__name__}: {error}")
             bug.__cause__ = error
             self._show(bug)
