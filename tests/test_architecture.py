@@ -165,22 +165,11 @@ def test_environment_is_read_by_the_settings_module_only() -> None:
 def test_suite_without_windows_passes_with_qt_absent() -> None:
     """Qt is made unimportable in the child, which is what uninstalling it does to the suite."""
     block = ROOT / "tests" / "support" / "without_qt"
+    about_qt = ["ui", "desktop", "screenshots", "test_loop.py", "test_start.py", "test_quality.py", "test_honesty.py"]
+    kinds = "not gui and not integration and not slow and not nightly and not bench and not external"
+    ignored = [word for name in about_qt for word in ("--ignore", f"tests/{name}")]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:pytest-qt",
-            "-n",
-            "2",
-            "tests",
-            "--ignore",
-            "tests/ui",
-            "-m",
-            "not gui and not integration and not slow and not nightly and not bench and not external",
-        ],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:pytest-qt", "-n", "2", "tests", *ignored, "-m", kinds],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(block)},
         capture_output=True,
