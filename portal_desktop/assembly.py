@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from datetime import tzinfo
+from functools import partial
 from typing import Any
 
 from portal_desktop.chat.changes import TurnChanges
@@ -32,12 +33,12 @@ from portal_desktop.events import (
     TasksChanged,
 )
 from portal_desktop.log import LogHandle, get_logger, setup
-from portal_desktop.metrics import LoopWatch, Metrics, Restarts
+from portal_desktop.metrics import HealthWatch, LoopWatch, Metrics, Restarts
 from portal_desktop.net import HostLog, Network
 from portal_desktop.paths import Paths, resources
 from portal_desktop.prompts.library import Library
 from portal_desktop.providers.catalogue import Catalogue
-from portal_desktop.providers.discovery import Discovery
+from portal_desktop.providers.discovery import Discovery, Service
 from portal_desktop.providers.engine.engine import Engine
 from portal_desktop.providers.engine.launch import engine_command, engine_threads
 from portal_desktop.providers.engine.models import ModelFiles
@@ -262,6 +263,7 @@ class Core:
         looks = (self._watch_file, admin.run, self._keep_backups, self.discovery.run, self._watch_loop().run)
         for look in looks:
             self._spawn(self._kept(look), self._watchers)
+        self._spawn(self._kept(HealthWatch(self.clock, self._parts, _tell_health).run), self._watchers)
         gc.freeze()
 
     async def stop(self) -> None:
@@ -343,6 +345,18 @@ class Core:
     def _watch_loop(self) -> LoopWatch:
         return LoopWatch(self.clock, lambda seconds: self.bus.publish(LoopLagged(seconds)))
 
+    def _parts(self) -> dict[str, Callable[[], Awaitable[bool]]]:
+        """Return what is asked about its health: the file, and every server seen since the start."""
+
+        async def file() -> bool:
+            return bool(await self.database.read(lambda connection: connection.execute("SELECT 1").fetchone()))
+
+        async def present(service: Service) -> bool:
+            return service.present
+
+        servers = {each.found.endpoint.name: partial(present, each) for each in self.discovery.services()}
+        return {**servers, "database": file}
+
     def _configure_log(self) -> None:
         if self._log is not None:
             patterns = self.settings.get(declared.MASK_PATTERNS)
@@ -365,6 +379,13 @@ class Core:
 
     def _redact(self, text: str) -> str:
         return text if self._log is None else self._log.redactor.text(text)
+
+
+def _tell_health(part: str, well: bool) -> None:
+    if well:
+        log.info("a part is well again", part=part)
+    else:
+        log.warning("a part is degraded", part=part)
 
 
 def _tell_failure(task: asyncio.Task[None]) -> None:

@@ -1,14 +1,15 @@
-"""Counters and histograms of this run, and the watch over the event loop. Nothing is stored or sent."""
+"""Counters and histograms of this run, and the watches over the event loop and the parts. Nothing is stored or sent."""
 
 from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from portal_desktop.clock import Clock
+from portal_desktop.errors import PortalError
 
 FIRST_TOKEN_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 SPEED_BOUNDS = (1.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
@@ -16,6 +17,8 @@ MOST_SERIES = 500
 MOST_RESTARTS = 5
 FIRST_DELAY = 10.0
 QUIET_SECONDS = 600.0
+HEALTH_SECONDS = 30.0
+DEGRADED_AFTER = 3
 
 
 class Histogram:
@@ -143,3 +146,45 @@ class LoopWatch:
             late = self._clock.monotonic() - before - self._every
             if self._limit < late < 60.0:
                 self._lagged(late)
+
+
+class HealthWatch:
+    """Looks at parts every 30 s. Three failures in a row make a part degraded; one success makes it well again.
+
+    `parts` is asked for the questions of the moment; a part that is asked about no longer is forgotten.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        parts: Callable[[], Mapping[str, Callable[[], Awaitable[bool]]]],
+        changed: Callable[[str, bool], None],
+    ) -> None:
+        self._clock = clock
+        self._parts = parts
+        self._changed = changed
+        self._failures: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self._clock.sleep(HEALTH_SECONDS)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once and tell what changed: the part, and whether it is well."""
+        before = self._failures
+        self._failures = {
+            part: 0 if await _well(ask) else before.get(part, 0) + 1 for part, ask in self._parts().items()
+        }
+        for part, failures in self._failures.items():
+            recovered = not failures and before.get(part, 0) >= DEGRADED_AFTER
+            if recovered or failures == DEGRADED_AFTER:
+                self._changed(part, recovered)
+
+
+async def _well(ask: Callable[[], Awaitable[bool]]) -> bool:
+    try:
+        return await ask()
+    except PortalError:
+        return False

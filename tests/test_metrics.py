@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
+from pathlib import Path
 
 import pytest
 
+from portal_desktop.assembly import Core, _tell_health
 from portal_desktop.clock import SystemClock
+from portal_desktop.errors import StorageError
 from portal_desktop.events import Bus, LoopLagged
-from portal_desktop.metrics import FIRST_TOKEN_BOUNDS, MOST_SERIES, Histogram, LoopWatch, Metrics, Restarts
+from portal_desktop.metrics import FIRST_TOKEN_BOUNDS, MOST_SERIES, HealthWatch, Histogram, LoopWatch, Metrics, Restarts
+from portal_desktop.paths import Paths
+from portal_desktop.settings import Environment
 from tests.support.clock import FakeClock
 
 
@@ -80,3 +86,51 @@ async def test_watch_over_a_loop_blocked_for_a_second_publishes_a_lag() -> None:
     await asyncio.wait_for(heard.wait(), 5)
     watch.cancel()
     assert 0.8 <= max(lags) < 10
+
+
+@pytest.mark.spec("P-31")
+async def test_health_three_failures_make_a_part_degraded_and_one_success_well(fake_clock: FakeClock) -> None:
+    works = {"database": True, "Ollama": True}
+    told: list[tuple[float, str, bool]] = []
+    begin = fake_clock.monotonic()
+
+    async def ask(part: str) -> bool:
+        if not works[part] and part == "database":
+            raise StorageError("database_locked")
+        return works[part]
+
+    watch = HealthWatch(
+        fake_clock,
+        lambda: {part: partial(ask, part) for part in works},
+        lambda part, well: told.append((fake_clock.monotonic() - begin, part, well)),
+    )
+    running = asyncio.create_task(watch.run())
+    await fake_clock.advance(31)
+    works["database"] = False
+    works["Ollama"] = False
+    await fake_clock.advance(60)
+    works["Ollama"] = True
+    assert told == []
+    await fake_clock.advance(120)
+    assert told == [(120.0, "database", False)]
+    works["database"] = True
+    await fake_clock.advance(30)
+    assert told[1:] == [(240.0, "database", True)]
+    running.cancel()
+
+
+@pytest.mark.spec("P-31")
+@pytest.mark.expects_log("a part is degraded")
+async def test_core_that_watches_logs_a_database_that_fails_three_times(
+    tmp_path: Path, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    core = Core(Paths.below(tmp_path), Environment({}), clock=fake_clock, program="test", ports=())
+    await core.start()
+    (ask,) = core._parts().values()
+    assert await ask()
+    await core.stop()
+    watch = HealthWatch(fake_clock, core._parts, _tell_health)
+    for _ in range(3):
+        await watch.look()
+    assert "a part is degraded" in caplog.text

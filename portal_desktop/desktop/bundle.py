@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from portal_desktop.assembly import Core
 from portal_desktop.doctor import Bundle
@@ -13,9 +14,14 @@ from portal_desktop.log import redact
 
 
 async def collect(core: Core, reports: Sequence[str]) -> Bundle:
-    """Examine every part and return the files; nothing is written yet."""
+    """Examine every part and return the files; nothing is written yet. The home folder, often a name, becomes ~."""
     handle = core.log
+    home = str(Path.home())
     checks = await core.doctor().examine()
+
+    def masked(text: str) -> str:
+        known = redact(text) if handle is None else handle.redactor.text(text)
+        return known.replace(home, "~") if len(home) > 1 else known
 
     def build() -> Bundle:
         return Bundle.of(
@@ -23,7 +29,7 @@ async def collect(core: Core, reports: Sequence[str]) -> Bundle:
             settings=core.settings,
             reports=reports,
             log_tail="" if handle is None else handle.tail(),
-            redact=redact if handle is None else handle.redactor.text,
+            redact=masked,
             to_text=partial(json.dumps, indent=1, default=str),
         )
 
