@@ -124,7 +124,8 @@ def test(*arguments: str) -> None:
 
 def slow() -> None:
     """Run what CI adds to the default suite."""
-    test("-m", "slow and not nightly and not bench and not external", "--timeout", "600", "-o", "faulthandler_timeout=0")
+    kinds = "slow and not nightly and not bench and not external"
+    test("-m", kinds, "--timeout", "600", "-o", "faulthandler_timeout=0")
 
 
 def nightly() -> None:
