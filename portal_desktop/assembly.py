@@ -49,7 +49,7 @@ from portal_desktop.settings.setting import Setting
 from portal_desktop.storage.audit import AuditRows
 from portal_desktop.storage.backup import Backups
 from portal_desktop.storage.conversations import Conversations
-from portal_desktop.storage.copies import Reason
+from portal_desktop.storage.copies import Backup, Reason, Verdict
 from portal_desktop.storage.database import Database
 from portal_desktop.storage.results import ResultRows
 from portal_desktop.storage.settings import SettingRows
@@ -224,8 +224,10 @@ class Core:
             start_error=start_error,
         )
 
-    async def start(self) -> None:
+    async def start(self, *, read_only: bool = False) -> None:
         """Open the log, the settings, the database and the texts, then let the watchers run.
+
+        With `read_only` nothing is written to the database, not even what a start sets right.
 
         Raises:
             StorageError: the database cannot be opened; everything else is started, and `stop` is still due.
@@ -234,11 +236,12 @@ class Core:
         self.settings.subscribe(lambda setting: self.bus.publish(SettingChanged(setting.id)))
         self.settings.subscribe(self._follow)
         self.bus.subscribe(RequestFinished, self._count_request)
-        await self.database.open()
-        self._version = await self.database.data_version()
+        await self.database.open(read_only=read_only)
+        if not read_only:
+            self._version = await self.database.data_version()
         await self.settings.attach(self.setting_rows)
         self._configure_log()
-        if await self.conversations.recover():
+        if not read_only and await self.conversations.recover():
             self.bus.publish(ConversationsChanged())
         log.info("started", program=self.program)
 
@@ -260,8 +263,8 @@ class Core:
         self.bus.subscribe(EndpointLost, lambda _: self.catalogue.invalidate())
         self.bus.subscribe(LoopLagged, lambda event: log.info("the loop was held", seconds=round(event.seconds, 3)))
         admin = AdminFileWatcher(self.settings, self.clock, self._refused)
-        looks = (self._watch_file, admin.run, self._keep_backups, self.discovery.run, self._watch_loop().run)
-        for look in looks:
+        writing = () if self.database.read_only else (self._watch_file, self._keep_backups)
+        for look in (*writing, admin.run, self.discovery.run, self._watch_loop().run):
             self._spawn(self._kept(look), self._watchers)
         self._spawn(self._kept(HealthWatch(self.clock, self._parts, _tell_health).run), self._watchers)
         gc.freeze()
@@ -327,6 +330,28 @@ class Core:
             if state.due and self.settings.get(declared.DAILY_BACKUPS):
                 await self.back_up()
             await self.clock.sleep(BACKUP_SECONDS)
+
+    async def readable(self) -> bool:
+        """Whether a database that could not be opened can at least be read; it is closed again."""
+        try:
+            await self.database.open(read_only=True)
+        except PortalError as error:
+            log.info("cannot be read either", error=error)
+            return False
+        await self.database.close()
+        return True
+
+    async def newest_whole_backup(self) -> Backup | None:
+        """Return the newest copy that is still what was verified when it was made; None when there is none."""
+        try:
+            for backup in await self.backups.list():
+                if backup.verdict is Verdict.VERIFIED:
+                    checked = await self.backups.verify(backup)
+                    if checked.verdict is Verdict.VERIFIED:
+                        return checked
+        except PortalError as error:
+            log.warning("the backups cannot be read", error=error)
+        return None
 
     async def back_up(self) -> None:
         """Make a verified copy now, and tell on the bus how that went."""

@@ -26,6 +26,11 @@ class History:
         self._tell(made.id)
         return made
 
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be changed or sent: the database was opened for reading only."""
+        return self._conversations.read_only
+
     async def get(self, conversation_id: int) -> Conversation:
         """Return one conversation.
 
@@ -82,17 +87,20 @@ class History:
         self._tell(conversation_id)
 
     async def set_draft(self, conversation_id: int, draft: str) -> None:
-        """Keep what stands in the composer; nobody needs to be told."""
-        await self._conversations.set_draft(conversation_id, draft)
+        """Keep what stands in the composer where that is possible; nobody needs to be told."""
+        if not self.read_only:
+            await self._conversations.set_draft(conversation_id, draft)
 
     async def set_scroll(self, conversation_id: int, scroll: str) -> None:
-        """Keep the reader's place; nobody needs to be told."""
-        await self._conversations.set_scroll(conversation_id, scroll)
+        """Keep the reader's place where that is possible; nobody needs to be told."""
+        if not self.read_only:
+            await self._conversations.set_scroll(conversation_id, scroll)
 
     async def mark_read(self, conversation_id: int) -> None:
-        """Take the unread mark away."""
-        await self._conversations.mark_read(conversation_id)
-        self._tell(conversation_id)
+        """Take the unread mark away where that is possible."""
+        if not self.read_only:
+            await self._conversations.mark_read(conversation_id)
+            self._tell(conversation_id)
 
     async def delete(self, conversation_id: int) -> None:
         """Move it to the trash."""

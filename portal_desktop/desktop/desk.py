@@ -15,6 +15,7 @@ from portal_desktop.clock import SystemClock
 from portal_desktop.desktop.arguments import Arguments, parse_sent
 from portal_desktop.desktop.crashes import Crashes
 from portal_desktop.desktop.keeper import PlaceKeeper
+from portal_desktop.desktop.rescue import Rescue
 from portal_desktop.errors import PortalError
 from portal_desktop.paths import Paths
 from portal_desktop.settings import Environment, declared
@@ -68,6 +69,7 @@ class Desk:
         self._rooms: Rooms | None = None
         self._keeper: PlaceKeeper | None = None
         self._crashes = Crashes(paths, SystemClock(), self._log)
+        self._read_only = False
         self._again = asyncio.Event()
         self._end = asyncio.Event()
 
@@ -122,11 +124,14 @@ class Desk:
         while not self._end.is_set():
             core = assembly.Core(self._paths, self._environment)
             try:
-                await core.start()
+                await core.start(read_only=self._read_only)
             except PortalError as error:
                 await core.stop()
                 self._again.clear()
-                self.window.show_failure(error, self._try_again, self.quit)
+                rescue = Rescue(
+                    core, self.window, self.spawn, again=self._try_again, look_only=self._look_only, leave=self.quit
+                )
+                await rescue.offer(error)
                 await self._again.wait()
                 continue
             self._core = core
@@ -143,8 +148,9 @@ class Desk:
         self._follow_settings()
         await furnished.start()
         self._rooms = furnished
-        self._keeper = PlaceKeeper(self._places, core.setting_rows.save, core.clock)
-        self.spawn.start(self._keeper.run(), "keep the places of the windows")
+        if not core.database.read_only:
+            self._keeper = PlaceKeeper(self._places, core.setting_rows.save, core.clock)
+            self.spawn.start(self._keeper.run(), "keep the places of the windows")
         self.spawn.start(self._crashes.offer(self.window, furnished), "offer the report of a crash")
         core.watch()
         self._take(self._arguments)
@@ -162,9 +168,13 @@ class Desk:
             self._places.set_text(name, value)
         self._look.choose(wanted, zoom=zoom, motion=motion)
 
-    def _try_again(self) -> None:
+    def _try_again(self, *, read_only: bool = False) -> None:
+        self._read_only = read_only
         self.window.show_waiting()
         self._again.set()
+
+    def _look_only(self) -> None:
+        self._try_again(read_only=True)
 
     def _new_chat(self) -> None:
         self.bring_up()

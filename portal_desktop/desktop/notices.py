@@ -24,6 +24,7 @@ STORAGE = "storage"
 BACKUP = "backup"
 SETTINGS = "settings"
 KEYRING = "keyring"
+READ_ONLY = "read only"
 
 
 class Notices:
@@ -45,6 +46,9 @@ class Notices:
 
     def start(self) -> None:
         """Tell what the start already found."""
+        if self._core.database.read_only:
+            advice = tr("Your chats and tasks can be read and copied. Nothing is saved until the app is started again.")
+            self._first().notify(READ_ONLY, tr("Opened read-only"), advice)
         for problem in self._core.settings.problems[:1]:
             self._first().notify(SETTINGS, problem.title, problem.advice)
 

@@ -76,6 +76,11 @@ class Conversations:
         self._owner = owner_id
         self._written: dict[int, tuple[Part, ...]] = {}
 
+    @property
+    def read_only(self) -> bool:
+        """Whether the database was opened for reading only: every change is refused then."""
+        return self._database.read_only
+
     async def create(self, *, title: str = "", model: str = "", mode: Mode = Mode.CHAT) -> Conversation:
         """Make an empty conversation."""
         now = self._now()

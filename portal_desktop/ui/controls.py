@@ -382,13 +382,13 @@ class EmptyState(QWidget):
         for label in (self._picture, self.title, self.text):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             column.addWidget(label)
-        row = QHBoxLayout()
-        row.addStretch(1)
+        row = QVBoxLayout() if len(buttons) > 2 else QHBoxLayout()
+        row.setSpacing(8)
         for button in buttons:
             row.addWidget(button)
-        row.addStretch(1)
         column.addSpacing(8)
         column.addLayout(row)
+        column.setAlignment(row, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
         self._icon = icon
         self._look = look

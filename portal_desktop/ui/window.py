@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent
@@ -20,6 +21,15 @@ from portal_desktop.ui.shortcuts import bind
 
 DEFAULT_SIZE = QSize(1280, 800)
 SMALLEST = QSize(420, 420)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What can be done about a failure, as a button."""
+
+    text: str
+    run: Callable[[], object]
+    command: str = ""
 
 
 class PortalWindow(QMainWindow):
@@ -144,13 +154,16 @@ class MainWindow(PortalWindow):
         page.setFocus()
         self.page_changed.emit(name)
 
-    def show_failure(self, error: PortalError, again: Callable[[], object], leave: Callable[[], object]) -> None:
-        """Say why the app could not start, and what can be done."""
-        buttons: list[QPushButton] = [push_button(tr("Try again"), again, kind="primary")]
-        buttons.append(push_button(tr("Quit"), leave, command="app.quit"))
-        failed = EmptyState(self.look, "error", error.title, error.advice, buttons)
+    def show_failure(self, title: str, advice: str, choices: Sequence[Choice]) -> None:
+        """Say why the app could not start, and what can be done; the first of several choices is the suggested one."""
+        buttons: list[QPushButton] = []
+        for choice in choices:
+            kind = "primary" if not buttons and len(choices) > 1 else ""
+            buttons.append(push_button(choice.text, choice.run, command=choice.command, kind=kind))
+        failed = EmptyState(self.look, "error", title, advice, buttons)
         self._stack.addWidget(failed)
         self._stack.setCurrentWidget(failed)
+        buttons[0].setFocus()
 
     def show_waiting(self) -> None:
         """Go back to the picture shown while starting."""

@@ -26,7 +26,7 @@ from portal_desktop.loop import PortalLoop
 from portal_desktop.ui.look import Look
 from portal_desktop.ui.places import Places
 from portal_desktop.ui.theme import Scheme, load_theme
-from portal_desktop.ui.window import MainWindow
+from portal_desktop.ui.window import Choice, MainWindow
 from tests.screenshots import stage
 from tests.screenshots.stage import Leaps, StageClock
 from tests.support.desk import Windows, running_core, until
@@ -103,7 +103,9 @@ async def starting(camera: Camera, look: Look) -> None:
     window = MainWindow(look, Places())
     window.show()
     await camera.take(window, "start", "waiting")
-    window.show_failure(StorageError("database_damaged"), lambda: None, lambda: None)
+    error = StorageError("database_damaged")
+    texts = ("Restore the last verified backup (yesterday 18:20, 12 chats)", "Save a copy", "Try again", "Quit")
+    window.show_failure(error.title, error.advice, [Choice(text, lambda: None) for text in texts])
     await camera.take(window, "start", "error")
     window.close()
     window.deleteLater()

@@ -65,7 +65,7 @@ class Seat:
         await self.until(lambda state: state["ready"])
 
     async def say(self, *words: str) -> None:
-        """Do something in the window: `ask TEXT`, `press BUTTON`, `quit`, `size WIDTH HEIGHT`."""
+        """Do something in the window: `ask TEXT`, `press BUTTON`, `file PATH`, `add TASK`, `chat ID`, `quit`, `size WIDTH HEIGHT`."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(words).encode() + b"\n")
         await self.process.stdin.drain()
@@ -141,7 +141,7 @@ class _Audit:
 def _child() -> int:
     audit = _Audit()
     sys.addaudithook(audit)
-    from PySide6.QtWidgets import QLabel, QPushButton
+    from PySide6.QtWidgets import QDialogButtonBox, QFileDialog, QLabel, QLineEdit, QPushButton
 
     from portal_desktop.desktop import life, start
     from portal_desktop.desktop.desk import Desk
@@ -201,6 +201,10 @@ def _child() -> int:
                 "draft": "",
                 "tasks": [],
                 "failures": [],
+                "notices": [notice.text for notice in self.window.notices.values()],
+                "toast": self.window.toast.text if self.window.toast.isVisible() else "",
+                "error": self.window.error_card.text if self.window.error_card.isVisible() else "",
+                "asks_file": self._file_dialog() is not None,
             }
             if (rooms := self._rooms) is not None:
                 messages = rooms.chat.panel.model.messages()
@@ -217,12 +221,27 @@ def _child() -> int:
                     ],
                     "tasks": [task.title for task in rooms.tasks.tasks()],
                     "page": self.window.page,
+                    "chats": [line.title for line in rooms.chats.model.lines() if line.conversation],
+                    "writable": rooms.chat.panel.composer.isEnabled(),
                 }
             return state
+
+        def _file_dialog(self) -> QFileDialog | None:
+            return next((dialog for dialog in self.window.findChildren(QFileDialog) if dialog.isVisible()), None)
 
         def _do(self, what: str, *words: str) -> None:
             if what == "quit":
                 self.window.close()
+            elif what == "file" and (dialog := self._file_dialog()) is not None:
+                dialog.findChildren(QLineEdit)[0].setText(words[0])
+                dialog.findChildren(QDialogButtonBox)[0].buttons()[0].click()
+            elif what == "add":
+                assert self._rooms is not None
+                self._rooms.tasks_page.quick.field.setText(words[0])
+                self._rooms.tasks_page.quick.field.returnPressed.emit()
+            elif what == "chat":
+                assert self._rooms is not None
+                self._rooms.chat.open(int(words[0]))
             elif what == "size":
                 self.window.resize(*map(int, words))
             elif what == "press":

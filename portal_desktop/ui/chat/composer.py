@@ -167,6 +167,11 @@ class Composer(FloatCard):
         cursor.insertText(text)
         self.field.setTextCursor(cursor)
 
+    def lock(self, reason: str) -> None:
+        """Take no more messages in this window; the reason stands where one would write."""
+        self.setEnabled(False)
+        self.field.setPlaceholderText(reason)
+
     def set_busy(self, *, busy: bool) -> None:
         """Say whether an answer runs in this chat."""
         self._busy = busy

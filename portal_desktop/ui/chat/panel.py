@@ -76,6 +76,8 @@ class ChatPanel(QWidget):
         self.welcome = Welcome(look, found, add_server)
         self.phase = PhaseLine(look, model.moments)
         self.composer = Composer(look)
+        if history.read_only:
+            self.composer.lock(tr("Opened read-only: nothing can be sent"))
         self._add_server = add_server
         self._picker: ModelPicker | None = None
         self._lay_out(look)
