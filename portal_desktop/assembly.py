@@ -7,7 +7,8 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import tzinfo
 from functools import partial
 from typing import Any
@@ -51,6 +52,7 @@ from portal_desktop.storage.backup import Backups
 from portal_desktop.storage.conversations import Conversations
 from portal_desktop.storage.copies import Backup, Reason, Verdict
 from portal_desktop.storage.database import Database
+from portal_desktop.storage.faults import storage_error
 from portal_desktop.storage.results import ResultRows
 from portal_desktop.storage.settings import SettingRows
 from portal_desktop.storage.tasks import TaskRows
@@ -232,7 +234,7 @@ class Core:
         Raises:
             StorageError: the database cannot be opened; everything else is started, and `stop` is still due.
         """
-        await asyncio.to_thread(self._open_files)
+        await asyncio.to_thread(self._open_files, read_only)
         self.settings.subscribe(lambda setting: self.bus.publish(SettingChanged(setting.id)))
         self.settings.subscribe(self._follow)
         self.bus.subscribe(RequestFinished, self._count_request)
@@ -245,17 +247,28 @@ class Core:
             self.bus.publish(ConversationsChanged())
         log.info("started", program=self.program)
 
-    def _open_files(self) -> None:
-        self.paths.create()
+    def _open_files(self, read_only: bool) -> None:
+        with self._disk(read_only):
+            self.paths.create()
         self.settings.load()
-        self._log = setup(
-            self.paths,
-            self.settings.get(declared.LOG_LEVEL),
-            self.credentials.known_values,
-            clock=self.clock,
-            program=self.program,
-        )
+        with self._disk(read_only):
+            self._log = setup(
+                self.paths,
+                self.settings.get(declared.LOG_LEVEL),
+                self.credentials.known_values,
+                clock=self.clock,
+                program=self.program,
+            )
         self.library.load()
+
+    @contextmanager
+    def _disk(self, read_only: bool) -> Iterator[None]:
+        """Tell what the disk refuses as a storage error; opened read-only, do without."""
+        try:
+            yield
+        except OSError as error:
+            if not read_only:
+                raise storage_error(error, self.paths.database) from error
 
     def watch(self) -> None:
         """Start what a program that stays needs: a look at other writers, at servers, at backups and at the loop."""
