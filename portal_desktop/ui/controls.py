@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 from portal_desktop.ui.dialogs import plain_label
 from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.look import Look
+from portal_desktop.ui.room import free_place
 from portal_desktop.ui.shortcuts import with_keys
 
 TOAST_MS = 10_000
@@ -358,7 +359,7 @@ class Toast(FloatCard):
         widest = page.width() - 32
         self.setMaximumWidth(max(120, widest))
         self.adjustSize()
-        self.move(max(0, (page.width() - self.width()) // 2), TOAST_TOP)
+        self.move(free_place(page, self, self.size(), TOAST_TOP))
 
     def _act(self) -> None:
         run, self._run = self._run, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
 from portal_desktop.errors import PortalError
@@ -12,6 +12,7 @@ from portal_desktop.ui.controls import FloatCard, icon_button, push_button
 from portal_desktop.ui.dialogs import plain_label
 from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.look import Look
+from portal_desktop.ui.room import free_place
 
 WIDEST = 560
 TOP = 60
@@ -118,4 +119,5 @@ class ErrorCard(FloatCard):
         assert layout is not None
         layout.activate()
         height = max(self.heightForWidth(width), self.sizeHint().height() if width >= WIDEST else 0)
-        self.setGeometry((page.width() - width) // 2, TOP, width, height)
+        size = QSize(width, height)
+        self.setGeometry(QRect(free_place(page, self, size, TOP), size))

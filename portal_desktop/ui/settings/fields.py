@@ -6,11 +6,12 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QSpinBox, QVBoxLayout, QWidget
 
 from portal_desktop.settings import Setting, Settings
 from portal_desktop.ui.dialogs import plain_label
 from portal_desktop.ui.i18n import tr
+from portal_desktop.ui.settings.cards import FoldingCard
 from portal_desktop.ui.settings.pages import choice_text
 from portal_desktop.ui.spawn import Spawn
 
@@ -26,12 +27,11 @@ class CalmSpinBox(QSpinBox):
             event.ignore()
 
 
-class FieldCard(QFrame):
+class FieldCard(FoldingCard):
     """Shows the value in force and sets the user's; one that is fixed from outside says by what."""
 
     def __init__(self, setting: Setting[Any], settings: Settings, spawn: Spawn) -> None:
         super().__init__()
-        self.setProperty("frame", "card")
         self.setting = setting
         self._settings = settings
         self._spawn = spawn
@@ -47,11 +47,7 @@ class FieldCard(QFrame):
         words.addWidget(plain_label(title, role="strong"))
         words.addWidget(plain_label(tr(setting.help), role="muted", wrap=True))
         words.addWidget(self._locked)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(16, 12, 16, 12)
-        row.setSpacing(16)
-        row.addLayout(words, 1)
-        row.addWidget(self.control, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.fill_row(words, self.control)
         self.fill()
 
     def fill(self) -> None:

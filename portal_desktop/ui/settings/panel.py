@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from portal_desktop.settings import Settings
 from portal_desktop.ui.controls import named
@@ -16,6 +17,8 @@ from portal_desktop.ui.settings.servers import Servers
 from portal_desktop.ui.spawn import Spawn
 
 LIST_WIDTH = 216
+SLIM_WIDTH = 164
+NARROW = 720
 
 
 class SettingsPanel(QWidget):
@@ -35,9 +38,9 @@ class SettingsPanel(QWidget):
         side = QWidget()
         side.setObjectName("sidebar")
         side.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        side.setFixedWidth(look.theme.px(LIST_WIDTH))
+        self._side = side
+        self._columns: list[QVBoxLayout] = []
         self._list = QVBoxLayout(side)
-        self._list.setContentsMargins(12, 16, 12, 12)
         self._list.setSpacing(2)
         self._pages = {page.id: page for page in pages()}
         for page in self._pages.values():
@@ -60,6 +63,11 @@ class SettingsPanel(QWidget):
             self._stack.addWidget(self._built[name])
         self._stack.setCurrentWidget(self._built[name])
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give list and margins less where there is little."""
+        super().resizeEvent(event)
+        self._arrange()
+
     def leave(self) -> None:
         """Stop following the settings: the window is closed."""
         self._unsubscribe()
@@ -78,7 +86,8 @@ class SettingsPanel(QWidget):
         """Make a page when it is first opened."""
         body = QWidget()
         column = QVBoxLayout(body)
-        column.setContentsMargins(40, 28, 40, 28)
+        self._columns.append(column)
+        self._arrange()
         column.setSpacing(10)
         column.addWidget(plain_label(page.title, role="page_title"))
         column.addWidget(plain_label(page.sentence, role="muted", wrap=True))
@@ -91,11 +100,23 @@ class SettingsPanel(QWidget):
             self.fields[setting.id] = card
             column.addWidget(card)
         column.addStretch(1)
+        body.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         area = QScrollArea()
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidgetResizable(True)
         area.setAccessibleName(page.title)
         area.setWidget(body)
         return area
+
+    def _arrange(self) -> None:
+        theme = self._look.theme
+        narrow = self.width() < theme.px(NARROW)
+        self._side.setFixedWidth(theme.px(SLIM_WIDTH if narrow else LIST_WIDTH))
+        beside = 6 if narrow else 12
+        self._list.setContentsMargins(beside, 16, beside, 12)
+        for column in self._columns:
+            beside = 16 if narrow else 40
+            column.setContentsMargins(beside, 28, beside, 28)
 
     def _follow(self, setting_id: str) -> None:
         if setting_id in self.fields:

@@ -17,6 +17,7 @@ from portal_desktop.ui.dialogs import plain_label
 from portal_desktop.ui.i18n import plural, tr
 from portal_desktop.ui.look import Look
 from portal_desktop.ui.picker.model import FoundModels
+from portal_desktop.ui.settings.cards import FoldingCard
 from portal_desktop.ui.spawn import Spawn
 
 KINDS = (
@@ -35,12 +36,11 @@ def slug(name: str, taken: set[str]) -> str:
     return wanted
 
 
-class ServerCard(QFrame):
+class ServerCard(FoldingCard):
     """One server as it was last heard."""
 
     def __init__(self, look: Look, endpoint: Endpoint, listing: Listing | None) -> None:
         super().__init__()
-        self.setProperty("frame", "card")
         self.endpoint = endpoint
         name = endpoint.name
         self.test = push_button(tr("Test"), lambda: None, name=tr("Test {name}", name=name))
@@ -54,17 +54,19 @@ class ServerCard(QFrame):
         words.setSpacing(2)
         words.addWidget(plain_label(name, role="strong"))
         words.addWidget(self.fact)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(16, 12, 16, 12)
+        head = QHBoxLayout()
+        head.setSpacing(12)
+        head.addWidget(dot)
+        head.addLayout(words, 1)
+        tail = QWidget()
+        row = QHBoxLayout(tail)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
-        row.addWidget(dot)
-        row.addSpacing(4)
-        row.addLayout(words, 1)
-        row.addWidget(found)
-        row.addWidget(self.test)
-        row.addWidget(self.remove)
+        for widget in (found, self.test, self.remove):
+            row.addWidget(widget)
         self.remove.setVisible(not endpoint.discovered and endpoint.kind is not ProviderKind.ENGINE)
         found.setVisible(endpoint.discovered)
+        self.fill_row(head, tail)
 
     def _fact(self, listing: Listing | None) -> str:
         address = self.endpoint.base_url.partition("://")[2]
@@ -102,6 +104,7 @@ class AddServer(QFrame):
         form = QFormLayout(self._form)
         form.setContentsMargins(0, 4, 0, 0)
         form.setSpacing(8)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         for text, field in (
             (tr("Kind"), self.kind),
             (tr("Name"), self.name),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from PySide6.QtWidgets import QCheckBox, QComboBox, QSpinBox
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QAbstractButton, QApplication, QCheckBox, QComboBox, QScrollArea, QSpinBox, QWidget
 
 from portal_desktop.settings import declared
 from portal_desktop.ui.settings.pages import pages
@@ -89,3 +90,27 @@ def test_slug_is_unique_and_plain() -> None:
     assert slug("My Server!", set()) == "my-server"
     assert slug("My Server!", {"my-server"}) == "my-server-2"
     assert slug("…", set()) == "server"
+
+
+async def test_narrow_window_cuts_no_card_and_scrolls_only_down(windows: Windows) -> None:
+    panel = await opened(windows)
+    panel.window().resize(480, 700)
+    panel.servers.form.unfold()
+    for page in pages():
+        panel.show_page(page.id)
+        await until(lambda: panel.width() == 480)
+        QApplication.processEvents()
+        area = panel._stack.currentWidget()
+        assert isinstance(area, QScrollArea)
+        right = area.viewport().mapToGlobal(QPoint(area.viewport().width(), 0)).x()
+        shown = [each for each in area.widget().findChildren(QWidget) if each.isVisible()]
+        assert len(shown) > 3
+        for widget in shown:
+            end = widget.mapToGlobal(QPoint(widget.width(), 0)).x()
+            assert end <= right, (page.id, widget, widget.accessibleName())
+            if isinstance(widget, QAbstractButton | QComboBox):
+                assert widget.width() >= widget.minimumSizeHint().width(), widget.accessibleName()
+    panel.show_page("tools")
+    assert panel.fields["chat.default_mode"].folded
+    panel.window().resize(980, 700)
+    await until(lambda: not panel.fields["chat.default_mode"].folded)

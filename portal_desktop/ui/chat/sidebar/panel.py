@@ -12,6 +12,7 @@ from portal_desktop.ui.chat.sidebar.feed import SidebarFeed
 from portal_desktop.ui.chat.sidebar.lines import LineDelegate
 from portal_desktop.ui.chat.sidebar.model import Kind, Line
 from portal_desktop.ui.controls import AccentRow, SearchField, styled_menu
+from portal_desktop.ui.dialogs import plain_label
 from portal_desktop.ui.i18n import tr
 from portal_desktop.ui.look import Look
 from portal_desktop.ui.shortcuts import bind, keys_text
@@ -123,6 +124,11 @@ class Sidebar(QWidget):
         self.list.open_wanted.connect(self.open_wanted)
         self.list.window_wanted.connect(self.window_wanted)
         self.list.menu_wanted.connect(self._menu)
+        words = tr("Your chats will be listed here, the newest on top. They stay on this computer.")
+        self.nothing = plain_label(words, role="muted", wrap=True)
+        self.nothing.setContentsMargins(look.theme.px(10), 8, look.theme.px(6), 0)
+        self.nothing.hide()
+        feed.loaded.connect(lambda: self.nothing.setVisible(not feed.model.lines()))
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 12, 12, 8)
         column.setSpacing(0)
@@ -130,6 +136,7 @@ class Sidebar(QWidget):
         column.addSpacing(9)
         column.addWidget(self.new)
         column.addSpacing(7)
+        column.addWidget(self.nothing)
         column.addWidget(self.list, 1)
         bind(self.list, "tasks.delete", lambda: self._on_current(self.delete_wanted.emit), inside=True)
 
