@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal_desktop.events import Bus, ConversationChanged
-from portal_desktop.messages import Mode
+from portal_desktop.messages import Mode, Status
 from portal_desktop.storage.conversations import Conversation, Conversations, Cursor, SearchHit, StoredMessage
 
 __all__ = ["Conversation", "Cursor", "History", "SearchHit", "StoredMessage"]
@@ -56,6 +56,17 @@ class History:
     async def message(self, message_id: int) -> StoredMessage:
         """Return one message."""
         return await self._conversations.message(message_id)
+
+    async def keep(self, message_id: int) -> None:
+        """Take an interrupted answer as it is: stopped where it broke off, and nothing more is asked about it.
+
+        Raises:
+            InvalidInput: not_found.
+        """
+        message = await self._conversations.message(message_id)
+        if message.status is Status.INTERRUPTED:
+            await self._conversations.update_answer(message_id, message.parts, status=Status.STOPPED)
+            self._tell(message.conversation_id)
 
     async def search(self, text: str, limit: int = 50) -> _Hits:
         """Return messages and titles that hold every word."""

@@ -194,6 +194,11 @@ class ChatModel(QObject):
         turn = await self._live.continue_answer(message_id, model=model, approve=approve, patience=patience)
         await self._started(turn)
 
+    async def keep_answer(self, message_id: int) -> None:
+        """Take an interrupted answer as it is; it is never called complete."""
+        await self._history.keep(message_id)
+        await self._refresh()
+
     async def stop(self) -> None:
         """Stop the running answer; what arrived is kept."""
         if self._turn is not None:

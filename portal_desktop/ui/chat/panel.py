@@ -393,6 +393,8 @@ class ChatPanel(QWidget):
                 spawn.start(model.regenerate(message_id, self.effective_model()), "answer again")
             case Action.CONTINUE:
                 spawn.start(model.continue_answer(message_id, self.effective_model()), "continue the answer")
+            case Action.KEEP:
+                spawn.start(model.keep_answer(message_id), "keep the answer")
             case Action.EDIT:
                 if (message := model.message(message_id)) is not None:
                     self._edit(message)

@@ -349,6 +349,7 @@ def action_names() -> dict[Action, str]:
     return {
         Action.RETRY: tr("Retry"),
         Action.CONTINUE: tr("Continue"),
+        Action.KEEP: tr("Keep"),
         Action.OPEN_TASKS: tr("Open tasks"),
         Action.REGENERATE: tr("Try again"),
         Action.EDIT: tr("Edit"),

@@ -305,10 +305,11 @@ class Entry:
         if any(isinstance(part, Failure) for part in message.parts):
             return
         actions = (Action.CONTINUE, Action.RETRY)
+        with_keep = (*actions, Action.KEEP)
         if message.status is Status.STOPPED:
-            yield self._fixed("stopped", lambda: NoteItem(self.kit, tr("You stopped this answer"), actions))
+            yield self._fixed("stopped", lambda: NoteItem(self.kit, tr("Stopped here"), actions))
         elif message.status is Status.INTERRUPTED:
-            yield self._fixed("interrupted", lambda: NoteItem(self.kit, tr("This answer was interrupted"), actions))
+            yield self._fixed("interrupted", lambda: NoteItem(self.kit, tr("This answer was interrupted"), with_keep))
 
     def markdown(self) -> str:
         """Return the whole message for the clipboard."""

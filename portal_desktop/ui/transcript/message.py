@@ -22,6 +22,7 @@ class Action(StrEnum):
     EDIT = "edit"
     RETRY = "retry"
     CONTINUE = "continue"
+    KEEP = "keep"
     SIBLING = "sibling"
     UNDO = "undo"
     ALLOW = "allow"

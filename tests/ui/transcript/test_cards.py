@@ -242,7 +242,7 @@ def test_error_card_offers_what_to_do_and_shows_details(
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(Status.STOPPED, "You stopped this answer"), (Status.INTERRUPTED, "This answer was interrupted")],
+    [(Status.STOPPED, "Stopped here"), (Status.INTERRUPTED, "This answer was interrupted")],
 )
 def test_answer_that_is_not_whole_says_why_and_offers_to_go_on(
     view: TranscriptView, answer: Say, asked: list[tuple[int, str, str]], status: Status, words: str
