@@ -81,7 +81,7 @@ class Rescue:
     def _restore_text(self, backup: Backup) -> str:
         chats = plural("{count} chat", "{count} chats", backup.chats)
         when = stamp_text(backup.created, self._core.clock.now())
-        return tr("Restore the last verified backup ({when}, {chats})", when=when, chats=chats)
+        return tr("Restore the last verified backup\n({when}, {chats})", when=when, chats=chats)
 
     def _restore(self, error: PortalError, backup: Backup) -> None:
         self._window.show_waiting()

@@ -159,7 +159,9 @@ class MainWindow(PortalWindow):
         buttons: list[QPushButton] = []
         for choice in choices:
             kind = "primary" if not buttons and len(choices) > 1 else ""
-            buttons.append(push_button(choice.text, choice.run, command=choice.command, kind=kind))
+            name = choice.text.replace("\n", " ")
+            buttons.append(push_button(choice.text, choice.run, name=name, command=choice.command, kind=kind))
+            buttons[-1].setProperty("lines", choice.text.count("\n") + 1)
         failed = EmptyState(self.look, "error", title, advice, buttons)
         self._stack.addWidget(failed)
         self._stack.setCurrentWidget(failed)

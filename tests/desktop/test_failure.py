@@ -150,7 +150,7 @@ async def test_damaged_database_is_restored_from_the_last_backup_and_kept_beside
     async with sitting(home) as seat:
         await seat.until(lambda state: state["failed"])
         restore = seat.state["buttons"][0]
-        assert restore.startswith("Restore the last verified backup (")
+        assert restore.startswith("Restore the last verified backup\n(")
         assert restore.endswith(", 2 chats)")
         await seat.say("press", restore)
         await seat.until(lambda state: sorted(state.get("chats", ())) == ["Rain", "Snow"])

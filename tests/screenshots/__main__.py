@@ -104,7 +104,7 @@ async def starting(camera: Camera, look: Look) -> None:
     window.show()
     await camera.take(window, "start", "waiting")
     error = StorageError("database_damaged")
-    texts = ("Restore the last verified backup (yesterday 18:20, 12 chats)", "Save a copy", "Try again", "Quit")
+    texts = ("Restore the last verified backup\n(yesterday 18:20, 12 chats)", "Save a copy", "Try again", "Quit")
     window.show_failure(error.title, error.advice, [Choice(text, lambda: None) for text in texts])
     await camera.take(window, "start", "error")
     window.close()

@@ -7,6 +7,8 @@ from PySide6.QtCore import QPoint, QRect
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QWidget
 
 from portal_desktop.errors import StorageError
+from portal_desktop.ui.chat.composer import Composer
+from portal_desktop.ui.look import Look
 from portal_desktop.ui.theme import Scheme
 from tests.support.desk import Windows, until
 
@@ -42,9 +44,10 @@ async def test_error_and_toast_float_beside_the_fields(windows: Windows, page: s
 
 
 @pytest.mark.parametrize("scheme", list(Scheme))
-async def test_send_that_is_off_is_seen_and_looks_off(windows: Windows, scheme: Scheme) -> None:
-    windows.window.look.choose(scheme.value)
-    composer = windows.panel.composer
+def test_send_that_is_off_is_seen_and_looks_off(look: Look, scheme: Scheme) -> None:
+    look.choose(scheme.value)
+    composer = Composer(look)
+    composer.show()
 
     def colors() -> tuple[float, float]:
         """The ground of the button, and how far the sign on it differs."""
@@ -60,6 +63,7 @@ async def test_send_that_is_off_is_seen_and_looks_off(windows: Windows, scheme: 
     on, seen = colors()
     assert seen > 0.2
     assert abs(on - off) > 0.2
+    composer.close()
 
 
 async def test_sidebar_without_chats_says_what_will_stand_there(windows: Windows) -> None:

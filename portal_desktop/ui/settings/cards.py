@@ -7,7 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QFrame, QLayout, QWidget
 
 SIDE = 16
-WORDS = 24
+WORDS = 18
 """How many letters of a line must find room beside the control."""
 
 

@@ -44,7 +44,7 @@ class FieldCard(FoldingCard):
         self._locked = plain_label(role="warn", wrap=True)
         words = QVBoxLayout()
         words.setSpacing(2)
-        words.addWidget(plain_label(title, role="strong"))
+        words.addWidget(plain_label(title, role="strong", wrap=True))
         words.addWidget(plain_label(tr(setting.help), role="muted", wrap=True))
         words.addWidget(self._locked)
         self.fill_row(words, self.control)
