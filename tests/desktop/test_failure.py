@@ -140,7 +140,7 @@ async def test_start_with_a_faulty_database_says_why_and_opens_once_it_is_well(
                 assert (await seat.left())["code"] == 0
 
 
-@pytest.mark.spec("X-22", "X-21")
+@pytest.mark.spec("X-22")
 async def test_damaged_database_is_restored_from_the_last_backup_and_kept_beside_it(home: Path) -> None:
     file = home / "data" / "portal.db"
     before = texts(file)
