@@ -23,7 +23,7 @@ from portal_desktop.ui.chat.questions import Questions
 from portal_desktop.ui.chat.undo import Undoable
 from portal_desktop.ui.dates import local, stamp_text
 from portal_desktop.ui.spawn import Spawn
-from portal_desktop.ui.transcript.message import TranscriptMessage
+from portal_desktop.ui.transcript.message import Action, TranscriptMessage
 
 PAGE = 60
 FLUSH_MS = 33
@@ -386,6 +386,7 @@ class ChatModel(QObject):
             tool_details=details,
             undoable=self._undoable.calls(stored.id, parts) if titles else frozenset(),
             decisions=dict(self._questions.decisions(stored.conversation_id)) if titles else {},
+            failure_actions=(Action.CONTINUE, Action.RETRY) if status is Status.INTERRUPTED else (Action.RETRY,),
         )
 
     def _answers_with_calls(self) -> list[int]:

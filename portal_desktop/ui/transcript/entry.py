@@ -255,7 +255,8 @@ class Entry:
             case ToolCall():
                 yield from self._tool(f"tool {part.id}", part, returns.get(part.id))
             case Failure():
-                yield self._fixed(key, lambda: FailureItem(self.kit, part, self.message.failure_actions))
+                offers = self.message.failure_actions
+                yield self._fixed(f"{key} {offers}", lambda: FailureItem(self.kit, part, offers))
             case Note():
                 yield self._fixed(key, lambda: NoteItem(self.kit, part.text))
             case Attachment():

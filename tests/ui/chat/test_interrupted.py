@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from portal_desktop.errors import ProviderError
 from portal_desktop.messages import Source, Status, Text, assistant, user
-from portal_desktop.providers.scripted import End, Say
+from portal_desktop.providers.scripted import End, Fail, Say
 from portal_desktop.ui.transcript.message import Action
 from tests.support.desk import Windows, until
 
@@ -52,3 +53,19 @@ async def test_continue_grows_the_same_answer_without_the_overlap(windows: Windo
     last = windows.panel.model.messages()[-1]
     assert last.id == answer
     assert "".join(part.text for part in last.parts if isinstance(part, Text)) == LEFT + ", in the middle of May."
+
+
+@pytest.mark.spec("X-50")
+async def test_answer_cut_by_its_server_can_be_continued_from_the_error_card(windows: Windows) -> None:
+    windows.core.play([Say(LEFT), Fail(ProviderError("cut_off", server="Ollama"))])
+    windows.panel.focus_input()
+    windows.type("when do beans go out?")
+    windows.press("Return")
+    await until(lambda: windows.offered(Action.CONTINUE))
+    assert windows.offered(Action.RETRY)
+    windows.core.play([Say("after the last frost, in the middle of May."), End()])
+    windows.click(Action.CONTINUE)
+    model = windows.panel.model
+    await until(lambda: model.messages()[-1].status is Status.COMPLETE and not model.running)
+    parts = model.messages()[-1].parts
+    assert "".join(part.text for part in parts if isinstance(part, Text)) == LEFT + ", in the middle of May."
