@@ -26,7 +26,8 @@ empty file ends it.
 `{HOME}` moves every file of the app (database, logs, models, backups, cache, lock) below one folder.
 {", ".join(f"`{name}`" for name in SET_FOR_CHILDREN)} is set by the app for its engine process; your value is not used.
 
-Durations are seconds, or a number with a unit: `500ms`, `30s`, `2m`, `1h`. Lists are JSON in a variable.
+Durations are seconds, or a number with a unit: `500ms`, `30s`, `2m`, `1h`. Lists are JSON in a variable unless the
+setting says otherwise.
 """
 
 
