@@ -324,6 +324,7 @@ def test_default_run_is_random_and_parallel(request: pytest.FixtureRequest) -> N
     assert request.config.pluginmanager.hasplugin("randomly") or "no:randomly" in request.config.invocation_params.args
 
 
+@pytest.mark.slow
 @pytest.mark.spec("P-09")
 def test_markers_partition_the_suite() -> None:
     optional = "slow or nightly or bench or external"
