@@ -34,7 +34,7 @@ SYSTEM_PACKAGES = [
 ]
 """What Qt and the engine need from Debian 12, Ubuntu 22.04 and later."""
 
-TEST_PACKAGES = ["xvfb", "dbus", "gnome-keyring", "fonts-dejavu-core"]
+TEST_PACKAGES = ["xvfb", "dbus", "libglib2.0-bin", "gnome-keyring", "fonts-dejavu-core"]
 """What the tests of windows and of the keyring need besides."""
 
 LOCKED = {
